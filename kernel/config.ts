@@ -1,0 +1,235 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { userError } from './errors.ts';
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
+const bytes = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+const MiB = 1024 * 1024;
+
+/** The whole configuration with its defaults. `bac.yaml` has this shape; keys unknown here are refused. */
+export const configSchema = z.strictObject({
+  /** Folder for all embedded state: PostgreSQL, the log, ClickHouse, keys. */
+  stateDir: z.string().default('.bac'),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  http: z.strictObject({ host: z.string().default('127.0.0.1'), port: port(7400) }).prefault({}),
+  postgres: z
+    .strictObject({
+      /** Set to use a PostgreSQL or YugabyteDB of your own for the hub's state and apps. */
+      url: z.string().optional(),
+      port: port(7432),
+    })
+    .prefault({}),
+  clickhouse: z
+    .strictObject({
+      /** Set to use a ClickHouse of your own; otherwise the embedded engine is started. */
+      url: z.string().optional(),
+      port: port(7423),
+      user: z.string().default('bac'),
+      /** Absent with the embedded engine: one is made and kept in the state folder. */
+      password: z.string().optional(),
+      /** Queries the embedded engine runs at once. */
+      sessions: z.coerce.number().int().min(2).max(64).default(8),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      partitions: z.coerce.number().int().min(1).max(256).default(1),
+      retentionHours: z.coerce.number().positive().default(72),
+      retentionBytes: bytes(8 * 1024 * MiB),
+    })
+    .prefault({}),
+  capture: z
+    .strictObject({
+      /** Slot lag (bytes of WAL kept at the source) at which status warns and alarms. */
+      lagWarnBytes: bytes(1024 * MiB),
+      lagAlarmBytes: bytes(8 * 1024 * MiB),
+      snapshotWorkers: z.coerce.number().int().min(1).max(32).default(2),
+      snapshotChunkRows: z.coerce.number().int().min(1000).default(500_000),
+    })
+    .prefault({}),
+  sink: z
+    .strictObject({
+      /** Shortest time between two inserts into one table; grows by itself under load. */
+      minFlushMs: z.coerce.number().int().min(1).default(20),
+      maxBatchBytes: bytes(16 * MiB),
+      /** Tables (`source.schema.table`) that also keep every version of every row in `<table>__history`. */
+      history: z.array(z.string()).default([]),
+    })
+    .prefault({}),
+  demo: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      seed: z.coerce.number().int().default(42),
+      orders: z.coerce.number().int().min(100).default(100_000),
+      /** Business transactions a second of the simulator. */
+      rate: z.coerce.number().min(0).max(10_000).default(5),
+    })
+    .prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/** `BAC_*` variables and the key each one sets. */
+export const ENVIRONMENT: Readonly<Record<string, readonly [string, ...string[]]>> = {
+  BAC_STATE_DIR: ['stateDir'],
+  BAC_LOG_LEVEL: ['logLevel'],
+  BAC_HTTP_HOST: ['http', 'host'],
+  BAC_HTTP_PORT: ['http', 'port'],
+  BAC_POSTGRES_URL: ['postgres', 'url'],
+  BAC_POSTGRES_PORT: ['postgres', 'port'],
+  BAC_CLICKHOUSE_URL: ['clickhouse', 'url'],
+  BAC_CLICKHOUSE_PORT: ['clickhouse', 'port'],
+  BAC_CLICKHOUSE_USER: ['clickhouse', 'user'],
+  BAC_CLICKHOUSE_PASSWORD: ['clickhouse', 'password'],
+  BAC_DEMO_ORDERS: ['demo', 'orders'],
+  BAC_DEMO_RATE: ['demo', 'rate'],
+  BAC_DEMO_SEED: ['demo', 'seed'],
+};
+
+/** `BAC_*` variables that are read outside the configuration. */
+const OTHER_VARIABLES = new Set(['BAC_URL', 'BAC_KEY', 'BAC_CONFIG', 'BAC_NODE']);
+
+export interface LoadOptions {
+  /** Default: BAC_CONFIG, then `bac.yaml` in `cwd` if it is there. */
+  readonly file?: string;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * bac.yaml, overridden by BAC_* variables, checked and completed with defaults. Relative paths are
+ * resolved against `cwd`. Throws CONFIG_INVALID (user) naming file, line and the nearest valid key.
+ */
+export function loadConfig(options: LoadOptions = {}): Config {
+  const cwd = options.cwd ?? process.cwd();
+  const env = options.env ?? process.env;
+  const named = options.file ?? env.BAC_CONFIG;
+  const file = resolve(cwd, named ?? 'bac.yaml');
+  if (named !== undefined && !existsSync(file)) {
+    throw userError(
+      'CONFIG_MISSING',
+      `Configuration file ${file} does not exist.`,
+      'Create it or leave the option out.',
+    );
+  }
+  const { value, line } = existsSync(file) ? readYaml(file) : { value: {}, line: () => null };
+  const merged = structuredClone(value) as Record<string, unknown>;
+  for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith('BAC_') || text === undefined) continue;
+    const path = ENVIRONMENT[name];
+    if (path) assign(merged, path, text);
+    else if (!OTHER_VARIABLES.has(name)) {
+      throw userError(
+        'CONFIG_INVALID',
+        `${name} is not a variable the hub knows.`,
+        suggest(name, Object.keys(ENVIRONMENT)),
+      );
+    }
+  }
+  const parsed = configSchema.safeParse(merged);
+  if (!parsed.success) throw describe(parsed.error, file, line);
+  return { ...parsed.data, stateDir: resolve(cwd, parsed.data.stateDir) };
+}
+
+/** The effective configuration for people: secrets replaced by `[secret]`. */
+export function publicConfig(config: Config): Config {
+  const hide = (url: string | undefined): string | undefined =>
+    url === undefined ? undefined : url.replace(/\/\/([^:@/]*):[^@/]*@/, '//$1:[secret]@');
+  return {
+    ...config,
+    postgres: { ...config.postgres, url: hide(config.postgres.url) },
+    clickhouse: {
+      ...config.clickhouse,
+      url: hide(config.clickhouse.url),
+      ...(config.clickhouse.password === undefined ? {} : { password: '[secret]' }),
+    },
+  };
+}
+
+type Line = (path: readonly PropertyKey[]) => number | null;
+
+function readYaml(file: string): { value: unknown; line: Line } {
+  const counter = new LineCounter();
+  const document = parseDocument(readFileSync(file, 'utf8'), { lineCounter: counter });
+  const problem = document.errors[0];
+  if (problem) {
+    const at = counter.linePos(problem.pos[0]).line;
+    throw userError('CONFIG_INVALID', `${file}:${at}: ${problem.message.split('\n')[0]}`, 'Mend the YAML.');
+  }
+  const line: Line = (path) => {
+    for (let length = path.length; length > 0; length -= 1) {
+      const node = document.getIn(path.slice(0, length), true) as
+        | { range?: [number, number, number] }
+        | undefined;
+      if (node?.range) return counter.linePos(node.range[0]).line;
+    }
+    return null;
+  };
+  return { value: document.toJS() ?? {}, line };
+}
+
+function assign(target: Record<string, unknown>, path: readonly string[], value: string): void {
+  let at = target;
+  for (const key of path.slice(0, -1)) {
+    if (typeof at[key] !== 'object' || at[key] === null) at[key] = {};
+    at = at[key] as Record<string, unknown>;
+  }
+  at[path.at(-1)!] = value;
+}
+
+function describe(error: z.ZodError, file: string, line: Line): Error {
+  const issue = error.issues[0]!;
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0]!;
+    const at = line([...issue.path, key]);
+    const where = `${file}${at === null ? '' : `:${at}`}`;
+    return userError(
+      'CONFIG_INVALID',
+      `${where}: unknown key "${[...issue.path, key].join('.')}".`,
+      suggest(key, keysAt(issue.path)),
+    );
+  }
+  const at = line(issue.path);
+  const where = `${file}${at === null ? '' : `:${at}`}`;
+  return userError(
+    'CONFIG_INVALID',
+    `${where}: ${issue.path.join('.')}: ${issue.message}.`,
+    'Mend the value; `bac config` shows all keys.',
+  );
+}
+
+function keysAt(path: readonly PropertyKey[]): string[] {
+  let at: unknown = configSchema.parse({});
+  for (const key of path) at = (at as Record<PropertyKey, unknown>)?.[key];
+  return Object.keys((at as object | undefined) ?? {});
+}
+
+function suggest(wrong: string, known: readonly string[]): string {
+  const near = nearest(wrong, known);
+  return near ? `Did you mean "${near}"?` : `Known here: ${known.join(', ')}.`;
+}
+
+/** The known word closest to `wrong` by edit distance, if close enough to be a likely slip. */
+export function nearest(wrong: string, known: readonly string[]): string | null {
+  let best: string | null = null;
+  let bestDistance = Math.max(2, Math.floor(wrong.length / 3)) + 1;
+  for (const word of known) {
+    const distance = editDistance(wrong.toLowerCase(), word.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [word, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,11 @@
+export * from './change-event.ts';
+export * from './config.ts';
+export * from './errors.ts';
+export * from './identifiers.ts';
+export * from './interchange.ts';
+export * from './logging.ts';
+export * from './ports/index.ts';
+export * from './principal.ts';
+export { migrateState } from './state/migrate.ts';
+export { createRegistry } from './state/registry.ts';
+export * from './tables.ts';

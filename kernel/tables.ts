@@ -1,0 +1,95 @@
+/**
+ * The neutral model of a captured table. `cdc/` fills it from a database's catalog, `clickhouse/`
+ * turns it into warehouse tables and row encoders; neither knows the other's types.
+ */
+
+export type ScalarKind =
+  | 'bool'
+  | 'int2'
+  | 'int4'
+  | 'int8'
+  | 'float4'
+  | 'float8'
+  | 'numeric'
+  | 'text'
+  | 'bytes'
+  | 'date'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'time'
+  | 'timetz'
+  | 'interval'
+  | 'uuid'
+  | 'json'
+  | 'enum'
+  /** Everything else (ranges, geometric, network, bit, user types): the source's own text form. */
+  | 'other';
+
+export interface ScalarType {
+  readonly kind: ScalarKind;
+  /** numeric only; absent = unbounded. Scale can be negative or larger than precision in the source. */
+  readonly precision?: number;
+  readonly scale?: number;
+  /** The source's own name of the type, e.g. `character varying(40)`; for people and comparison. */
+  readonly sourceType: string;
+}
+
+export interface ArrayType {
+  readonly kind: 'array';
+  readonly element: ScalarType;
+  readonly sourceType: string;
+}
+
+/** Domains are resolved to their base type before they get here. */
+export type ColumnType = ScalarType | ArrayType;
+
+export interface Column {
+  readonly name: string;
+  /** pg_attribute.attnum: the column's identity across renames. */
+  readonly attnum: number;
+  readonly type: ColumnType;
+  /** False only when the source guarantees NOT NULL (constraint or primary key). */
+  readonly nullable: boolean;
+  /** Value, as source text, that rows written before the column existed have; null = NULL. */
+  readonly fill: string | null;
+  readonly comment?: string;
+}
+
+/** How a row is recognised. */
+export type KeyRule =
+  /** The primary key. */
+  | 'primary-key'
+  /** REPLICA IDENTITY USING INDEX: that index's columns. */
+  | 'replica-index'
+  /** No key, REPLICA IDENTITY FULL: the whole row is its key; identical rows count as one. */
+  | 'whole-row'
+  /** No key and no full identity: not captured, the reason is in the table's status. */
+  | 'none';
+
+export interface TableId {
+  readonly source: string;
+  readonly schema: string;
+  readonly table: string;
+}
+
+export interface TableSchema extends TableId {
+  /** Grows by one with each change of shape; per table. */
+  readonly version: number;
+  readonly columns: readonly Column[];
+  readonly keyRule: KeyRule;
+  /** Column names in key order; all columns for whole-row; empty for none. */
+  readonly key: readonly string[];
+  /** True if old rows arrive whole (REPLICA IDENTITY FULL). */
+  readonly fullIdentity: boolean;
+  readonly comment?: string;
+}
+
+export const topicOf = (id: TableId): string => `${id.source}.${id.schema}.${id.table}`;
+
+export const tableKey = (id: { schema: string; table: string }): string => `${id.schema}.${id.table}`;
+
+/** Warehouse table: database = source; `public` is left out of the table name, other schemas prefix it. */
+export const warehouseTableOf = (id: TableId): { database: string; table: string } => ({
+  database: id.source,
+  table: id.schema === 'public' ? id.table : `${id.schema}_${id.table}`,
+});

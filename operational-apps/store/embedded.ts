@@ -1,0 +1,228 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import pg from 'pg';
+import { type HubError, type Logger, userError } from '#kernel';
+import { othersCanReach, type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts';
+
+export interface EmbeddedPostgresOptions {
+  /** Folder of the cluster; made if absent. */
+  readonly dir: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  readonly log: Logger;
+  /** Server settings on top of the hub's own, e.g. `{ fsync: 'off' }` in tests. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface EmbeddedPostgres {
+  /** Superuser connection to database `bac`, password included. */
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Resolves when the server process has ended, for whatever reason. */
+  readonly exited: Promise<void>;
+  /** Fast shutdown (SIGINT); open sessions are ended, nothing committed is lost. */
+  stop(): Promise<void>;
+}
+
+const SETTINGS: Readonly<Record<string, string>> = {
+  wal_level: 'logical',
+  max_wal_senders: '16',
+  max_replication_slots: '16',
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  shared_buffers: '128MB',
+  max_wal_size: '2GB',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  logical_decoding_work_mem: '64MB',
+};
+
+/**
+ * Starts the embedded PostgreSQL on loopback and resolves once it answers. A cluster left behind by
+ * kill -9 recovers by itself; a server still running on the folder is an error that says so.
+ * Errors: PORT_TAKEN, POSTGRES_START_FAILED (with the server's last words).
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const binaries = postgresBinaries();
+  const cluster = clusterFolder(options.dir, binaries);
+  const password = clusterPassword(options.dir);
+  if (!existsSync(join(cluster, 'PG_VERSION'))) await initialise(binaries, cluster, password);
+  const port = options.port === 0 ? await freePort() : options.port;
+  if (options.port !== 0) await assertPortFree(port);
+  const child = await launch(binaries, cluster, port, options);
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const url = `postgresql://bac:${password}@127.0.0.1:${port}/bac`;
+  await ensureDatabase(url);
+  return {
+    url,
+    port,
+    pid: child.pid!,
+    exited,
+    async stop() {
+      child.kill('SIGINT');
+      await exited;
+    },
+  };
+}
+
+/** Data must lie where the unprivileged account can go; below a private home it is kept in the temporary folder's sibling. */
+function clusterFolder(dir: string, { account }: PostgresBinaries): string {
+  const wanted = join(dir, 'cluster');
+  if (!existsSync(dir)) mkdirSync(dir, { recursive: true, mode: 0o755 });
+  if (!account) return wanted;
+  if (othersCanReach(dir)) {
+    if (!existsSync(wanted)) mkdirSync(wanted, { mode: 0o700 });
+    chownSync(wanted, account.uid, account.gid);
+    return wanted;
+  }
+  if (!existsSync(wanted)) {
+    const outside = join(
+      existsSync('/var/lib') ? '/var/lib' : tmpdir(),
+      `bac-hub-${randomBytes(6).toString('hex')}`,
+    );
+    mkdirSync(outside, { mode: 0o700 });
+    chownSync(outside, account.uid, account.gid);
+    symlinkSync(outside, wanted);
+  }
+  return wanted;
+}
+
+function clusterPassword(dir: string): string {
+  const file = join(dir, 'password');
+  if (!existsSync(file)) {
+    writeFileSync(file, randomBytes(24).toString('hex'), { mode: 0o600 });
+    chmodSync(file, 0o600);
+  }
+  return readFileSync(file, 'utf8').trim();
+}
+
+async function initialise(binaries: PostgresBinaries, cluster: string, password: string): Promise<void> {
+  const passwordFile = join(tmpdir(), `bac-initdb-${randomBytes(6).toString('hex')}`);
+  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+  if (binaries.account) chownSync(passwordFile, binaries.account.uid, binaries.account.gid);
+  try {
+    const child = spawn(
+      binaries.initdb,
+      [
+        `--pgdata=${cluster}`,
+        '--username=bac',
+        '--auth=scram-sha-256',
+        `--pwfile=${passwordFile}`,
+        '--encoding=UTF8',
+        '--locale=C',
+        '--no-sync',
+      ],
+      {
+        ...binaries.account,
+        stdio: ['ignore', 'ignore', 'pipe'],
+        cwd: '/',
+        env: { ...process.env, LC_ALL: 'C' },
+      },
+    );
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    const code = await new Promise<number | null>((resolve, reject) =>
+      child.once('error', reject).once('exit', resolve),
+    );
+    if (code !== 0) throw startFailed(said);
+  } finally {
+    rmSync(passwordFile, { force: true });
+  }
+}
+
+async function launch(
+  binaries: PostgresBinaries,
+  cluster: string,
+  port: number,
+  options: EmbeddedPostgresOptions,
+): Promise<ChildProcess> {
+  const settings = Object.entries({ ...SETTINGS, ...options.settings }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ]);
+  const child = spawn(binaries.postgres, ['-D', cluster, '-p', String(port), ...settings], {
+    ...binaries.account,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    cwd: '/',
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  const tail: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    createInterface({ input: child.stderr! }).on('line', (line) => {
+      options.log.debug({ server: 'postgres' }, line);
+      if (tail.push(line) > 20) tail.shift();
+      if (line.includes('database system is ready to accept connections')) resolve();
+    });
+    child.once('error', reject);
+    child.once('exit', () => reject(startFailed(tail.join('\n'))));
+  });
+  return child;
+}
+
+function startFailed(said: string): HubError {
+  const running = said.includes('lock file "postmaster.pid" already exists');
+  return userError(
+    'POSTGRES_START_FAILED',
+    running
+      ? 'Another PostgreSQL is running on this state folder.'
+      : `PostgreSQL did not start: ${said.trim().split('\n').slice(-3).join(' | ')}`,
+    running
+      ? 'Stop the other hub (`bac status` shows it) or set BAC_STATE_DIR to another folder.'
+      : 'See the log with BAC_LOG_LEVEL=debug.',
+  );
+}
+
+async function ensureDatabase(url: string): Promise<void> {
+  const admin = new pg.Client({ connectionString: url.replace(/\/bac$/, '/postgres') });
+  await admin.connect();
+  try {
+    const { rowCount } = await admin.query("SELECT 1 FROM pg_database WHERE datname = 'bac'");
+    if (rowCount === 0) await admin.query('CREATE DATABASE bac');
+  } finally {
+    await admin.end();
+  }
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
+
+function assertPortFree(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', (cause) =>
+      reject(
+        userError(
+          'PORT_TAKEN',
+          `Port ${port}, meant for PostgreSQL, is taken.`,
+          'Stop what uses it, or set BAC_POSTGRES_PORT to another port (0 = any free one).',
+          cause,
+        ),
+      ),
+    );
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
+  });
+}
