@@ -82,6 +82,18 @@ export interface TableSchema extends TableId {
   /** True if old rows arrive whole (REPLICA IDENTITY FULL). */
   readonly fullIdentity: boolean;
   readonly comment?: string;
+  /** What later changes of shape are compared with; absent when the catalog was not at hand. */
+  readonly origin?: TableOrigin;
+}
+
+/** Identity of the stored table behind a schema version. */
+export interface TableOrigin {
+  /** pg_class.oid: another one is another table of the same name. */
+  readonly oid: number;
+  /** Highest attribute number that existed: lower ones not among the columns had been dropped by then. */
+  readonly lastAttnum: number;
+  /** Storage file(s) of the table; another one means that every row has been rewritten since. */
+  readonly storage: string;
 }
 
 export const topicOf = (id: TableId): string => `${id.source}.${id.schema}.${id.table}`;
