@@ -98,11 +98,25 @@ export interface LoadOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
+/** Top-level sections whose port somebody chose; the others may move to a free port when theirs is taken. */
+export type ChosenPorts = ReadonlySet<'http' | 'postgres' | 'clickhouse'>;
+
+/** The configuration and which ports in it were chosen rather than defaulted. See `loadConfig`. */
+export function loadConfigWithOrigin(options: LoadOptions = {}): { config: Config; chosen: ChosenPorts } {
+  const { config, given } = load(options);
+  const sections = ['http', 'postgres', 'clickhouse'] as const;
+  const isSet = (section: string): boolean =>
+    typeof given[section] === 'object' && given[section] !== null && 'port' in given[section];
+  return { config, chosen: new Set(sections.filter(isSet)) };
+}
+
 /**
  * bac.yaml, overridden by BAC_* variables, checked and completed with defaults. Relative paths are
  * resolved against `cwd`. Throws CONFIG_INVALID (user) naming file, line and the nearest valid key.
  */
-export function loadConfig(options: LoadOptions = {}): Config {
+export const loadConfig = (options: LoadOptions = {}): Config => load(options).config;
+
+function load(options: LoadOptions): { config: Config; given: Record<string, unknown> } {
   const cwd = options.cwd ?? process.cwd();
   const env = options.env ?? process.env;
   const named = options.file ?? env.BAC_CONFIG;
@@ -130,7 +144,7 @@ export function loadConfig(options: LoadOptions = {}): Config {
   }
   const parsed = configSchema.safeParse(merged);
   if (!parsed.success) throw describe(parsed.error, file, line);
-  return { ...parsed.data, stateDir: resolve(cwd, parsed.data.stateDir) };
+  return { config: { ...parsed.data, stateDir: resolve(cwd, parsed.data.stateDir) }, given: merged };
 }
 
 /** The effective configuration for people: secrets replaced by `[secret]`. */

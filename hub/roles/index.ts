@@ -1,0 +1,1 @@
+export type { RoleName, RoleSettings } from './settings.ts';

@@ -1,0 +1,49 @@
+import { HubError, toHubError } from '#kernel';
+import { runApi } from './api.ts';
+import { runCapture } from './capture.ts';
+import { openContext, type Role, type RoleContext } from './context.ts';
+import type { RoleName, RoleSettings } from './settings.ts';
+import { runSink } from './sink.ts';
+import { reportStats } from './stats.ts';
+import { runWorker } from './worker.ts';
+
+/**
+ * Entry of a role's process. Waits for its settings on the IPC channel, runs until SIGTERM or until
+ * the channel closes (the supervisor died), then finishes what is under way.
+ */
+const ROLES: Readonly<Record<RoleName, (context: RoleContext) => Promise<Role>>> = {
+  capture: runCapture,
+  sink: runSink,
+  api: runApi,
+  worker: runWorker,
+};
+
+async function main(name: RoleName, settings: RoleSettings): Promise<void> {
+  const stopping = Promise.withResolvers<string>();
+  process.once('SIGTERM', () => stopping.resolve('SIGTERM'));
+  process.once('SIGINT', () => {}); // the terminal's Ctrl-C reaches the whole group; the supervisor decides
+  process.once('disconnect', () => stopping.resolve('supervisor gone'));
+  const context = await openContext(name, settings);
+  const role = await ROLES[name](context);
+  const reporting = reportStats(context, name, role);
+  process.send?.({ type: 'ready', facts: role.facts ?? {} });
+  const reason = await stopping.promise;
+  context.logger.info({ reason }, 'stopping');
+  await reporting.stop();
+  await role.stop();
+  await context.close();
+  process.exit(0);
+}
+
+const name = process.argv[2];
+if (name === undefined || !(name in ROLES)) throw new HubError('ROLE_UNKNOWN', `There is no role ${name}.`);
+process.once('message', (message: { type: 'start'; settings: RoleSettings }) => {
+  main(name as RoleName, message.settings).catch((thrown: unknown) => {
+    const error = toHubError(thrown);
+    process.stderr.write(
+      `${JSON.stringify({ level: 60, role: name, error: error.toJSON(), stack: error.stack })}\n`,
+    );
+    if (process.connected) process.send?.({ type: 'failed', error: error.toJSON() }, () => process.exit(1));
+    else process.exit(1);
+  });
+});

@@ -1,0 +1,20 @@
+import type { Config } from '#kernel';
+
+export type RoleName = 'capture' | 'sink' | 'api' | 'worker';
+
+/** Everything a role needs to know; plain data, because it travels to the role's process. */
+export interface RoleSettings {
+  readonly version: string;
+  readonly config: Config;
+  /** Operational store: state of the hub and, embedded, the apps' tables. */
+  readonly postgresUrl: string;
+  readonly clickhouse: { readonly url: string; readonly user: string; readonly password: string };
+  /** The same engine as a user who can only read: for queries that come from people. */
+  readonly clickhouseReader: { readonly user: string; readonly password: string };
+  readonly logDir: string;
+  readonly stateRoot: string;
+  /** Tells instances of one role apart, e.g. `capture-1`. */
+  readonly instance: string;
+  /** Whether the worker keeps the demo business alive. */
+  readonly demo: boolean;
+}

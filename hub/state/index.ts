@@ -1,0 +1,1 @@
+export { type HubFile, openStateFolder, readHubFile, type StateFolder } from './folder.ts';

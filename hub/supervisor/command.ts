@@ -1,0 +1,58 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { loadConfigWithOrigin } from '#kernel';
+import type { RoleName } from '../roles/index.ts';
+import { terminalReporter } from './reporter.ts';
+import { up } from './up.ts';
+
+const ROLES: readonly RoleName[] = ['capture', 'sink', 'api', 'worker'];
+
+/** `bac up`: runs the hub in the foreground until Ctrl-C or SIGTERM. */
+export function upCommand(version: string): Command {
+  return new Command('up')
+    .description('start the hub on this machine and keep it running (Ctrl-C stops it)')
+    .option('--no-demo', 'without the demo business')
+    .option('--roles <list>', `only these roles: ${ROLES.join(', ')}`, parseRoles)
+    .option('--config <file>', 'configuration file (default: bac.yaml if it is there)')
+    .action(async (flags: { demo: boolean; roles?: RoleName[]; config?: string }) => {
+      const { config, chosen } = loadConfigWithOrigin(
+        flags.config === undefined ? {} : { file: flags.config },
+      );
+      const reporter = terminalReporter(process.stdout);
+      const ended = Promise.withResolvers<void>();
+      const starting = new AbortController();
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+        process.once(signal, () => {
+          starting.abort(new DOMException('stopped while starting', 'AbortError'));
+          ended.resolve();
+        });
+      }
+      reporter.line(`BAC Hub ${version}   state in ${config.stateDir}`);
+      const hub = await up({
+        config,
+        chosen,
+        version,
+        roles: flags.roles ?? ROLES,
+        demo: flags.demo && config.demo.enabled,
+        reporter,
+        signal: starting.signal,
+      }).catch((error: unknown) => {
+        if (starting.signal.aborted) return null;
+        throw error;
+      });
+      if (!hub) return;
+      reporter.line('');
+      if (hub.addresses.http) reporter.line(`  Open ${hub.addresses.http}`);
+      reporter.line('  Look with ./bac status, ask with ./bac sql "SELECT ...", stop with Ctrl-C.');
+      await ended.promise;
+      reporter.line('Stopping ...');
+      await hub.stop();
+    });
+}
+
+function parseRoles(text: string): RoleName[] {
+  const names = text.split(',').map((name) => name.trim());
+  const wrong = names.find((name) => !ROLES.includes(name as RoleName));
+  if (wrong !== undefined)
+    throw new InvalidArgumentError(`There is no role "${wrong}". Roles: ${ROLES.join(', ')}.`);
+  return names as RoleName[];
+}

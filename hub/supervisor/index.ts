@@ -1,0 +1,2 @@
+export { upCommand } from './command.ts';
+export { type Hub, type UpOptions, up } from './up.ts';

@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { loadConfig, loadConfigWithOrigin, nearest, publicConfig } from './config.ts';
+
+const cwd = mkdtempSync(join(tmpdir(), 'bac-config-'));
+afterAll(() => rmSync(cwd, { recursive: true }));
+const yaml = (text: string): void => writeFileSync(join(cwd, 'bac.yaml'), text);
+
+describe('configuration', () => {
+  test('nothing given: all defaults, paths absolute', () => {
+    const config = loadConfig({ cwd, env: {} });
+    expect(config.http.port).toBe(7400);
+    expect(config.stateDir).toBe(join(cwd, '.bac'));
+  });
+
+  test('variables override the file; chosen ports are known', () => {
+    yaml('http: { port: 8000 }\ndemo: { rate: 2 }\n');
+    const { config, chosen } = loadConfigWithOrigin({
+      cwd,
+      env: { BAC_HTTP_PORT: '0', BAC_DEMO_RATE: '7.5' },
+    });
+    expect(config.http.port).toBe(0);
+    expect(config.demo.rate).toBe(7.5);
+    expect([...chosen]).toEqual(['http']);
+  });
+
+  test.each([
+    ['htp:\n  port: 1\n', 'bac.yaml:1: unknown key "htp".', 'Did you mean "http"?'],
+    [
+      'sink:\n  minFlushMs: 5\n  maxBatchByte: 5\n',
+      'bac.yaml:3: unknown key "sink.maxBatchByte".',
+      'Did you mean "maxBatchBytes"?',
+    ],
+    ['http:\n  port: 99999\n', 'bac.yaml:2: http.port:', 'Mend the value'],
+    ['http: [1\n', 'bac.yaml:', 'Mend the YAML'],
+  ])('%j is refused with file, line and a next step', (text, message, next) => {
+    yaml(text);
+    try {
+      loadConfig({ cwd, env: {} });
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining(message),
+        next: expect.stringContaining(next),
+      });
+    }
+  });
+
+  test('an unknown variable is refused, with the nearest one', () => {
+    yaml('');
+    expect(() => loadConfig({ cwd, env: { BAC_HTPP_PORT: '1' } })).toThrow(/BAC_HTPP_PORT/);
+  });
+
+  test('secrets are hidden when shown', () => {
+    const config = loadConfig({
+      cwd,
+      env: { BAC_POSTGRES_URL: 'postgresql://me:topsecret@db/x', BAC_CLICKHOUSE_PASSWORD: 'topsecret' },
+    });
+    expect(JSON.stringify(publicConfig(config))).not.toContain('topsecret');
+  });
+
+  test('the nearest word is only suggested when it is near', () => {
+    expect(nearest('referense', ['reference', 'text'])).toBe('reference');
+    expect(nearest('zzzzzzzz', ['reference', 'text'])).toBeNull();
+  });
+});
