@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { userError } from './errors.ts';
 
@@ -174,10 +174,11 @@ function readYaml(file: string): { value: unknown; line: Line } {
   }
   const line: Line = (path) => {
     for (let length = path.length; length > 0; length -= 1) {
-      const node = document.getIn(path.slice(0, length), true) as
-        | { range?: [number, number, number] }
-        | undefined;
-      if (node?.range) return counter.linePos(node.range[0]).line;
+      const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+      const pair = isMap(parent)
+        ? parent.items.find((item) => isScalar(item.key) && item.key.value === path[length - 1])
+        : undefined;
+      if (isScalar(pair?.key) && pair.key.range) return counter.linePos(pair.key.range[0]).line;
     }
     return null;
   };
