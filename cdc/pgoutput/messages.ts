@@ -42,7 +42,7 @@ export interface Tuple {
 export interface Begin {
   readonly kind: 'begin';
   /** LSN of the transaction's COMMIT record. */
-  finalLsn: bigint;
+  finalLsn: number;
   /** Commit time, microseconds since 1970. */
   committedAt: number;
   xid: number;
@@ -50,9 +50,9 @@ export interface Begin {
 
 export interface Commit {
   readonly kind: 'commit';
-  commitLsn: bigint;
+  commitLsn: number;
   /** First position after the transaction: what is acknowledged. */
-  endLsn: bigint;
+  endLsn: number;
   committedAt: number;
 }
 
@@ -102,7 +102,7 @@ export interface TypeMessage {
 
 export interface Origin {
   readonly kind: 'origin';
-  lsn: bigint;
+  lsn: number;
   name: string;
 }
 

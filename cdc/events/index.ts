@@ -1,0 +1,2 @@
+export { Arena } from './arena.ts';
+export { type EncoderOptions, TableEncoder, TransactionBlock } from './encoder.ts';
