@@ -1,0 +1,90 @@
+import { drainSlot } from './support/drain.ts';
+import { createOrders, runMix, TABLES } from './support/orders.ts';
+import { median, openRig, peakMemoryMiB } from './support/rig.ts';
+import { captureBench, currentLsn, waitForWatermark } from './support/source.ts';
+
+export interface CdcOptions {
+  readonly changes?: number;
+  readonly runs?: number;
+}
+
+/**
+ * 1,000,000 row changes wait in the slot; time until all are queryable in ClickHouse, from the start
+ * of the capture process on. Beside it, in the same run, the bare drain of the same slot content.
+ */
+export async function benchCdc({ changes = 1_000_000, runs = 3 }: CdcOptions = {}): Promise<object> {
+  const results = [];
+  for (let run = 0; run < runs; run += 1) results.push(await once(changes));
+  const rate = median(results.map((result) => result.rowsPerSecond));
+  const limit = median(results.map((result) => result.bareDrainPerSecond));
+  return {
+    benchmark: 'cdc',
+    changes,
+    rowsPerSecond: rate,
+    bareDrainPerSecond: limit,
+    ratio: Number((rate / limit).toFixed(2)),
+    runs: results,
+  };
+}
+
+async function once(changes: number) {
+  await using rig = await openRig();
+  await rig.pool.query('CREATE SCHEMA bench');
+  for (const table of TABLES) await rig.pool.query(createOrders(table));
+  const sink = await rig.start('sink');
+  const capture = await rig.start('capture');
+  await captureBench(rig, TABLES.length);
+  await capture.stop();
+  const client = await rig.pool.connect();
+  await runMix(client, changes);
+  client.release();
+  await rig.pool.query('CHECKPOINT');
+  const until = await currentLsn(rig);
+  const { rows } = await rig.pool.query<{ slot: string }>(
+    "SELECT slot FROM bac.sources WHERE name = 'bench'",
+  );
+  const publication = await rig.pool.query<{ pubname: string }>('SELECT pubname FROM pg_publication LIMIT 1');
+  const last = await rig.pool.query<{ lsn: string }>('SELECT ($1::numeric)::text AS lsn', [until.toString()]);
+  await rig.pool.query(
+    "INSERT INTO bench.orders_a SELECT g, 0, 0, 'end', now(), 0, 0, true, '', '' FROM generate_series(0, -20, -1) g",
+  );
+  const drained = await drainSlot(
+    rig.url,
+    rows[0]!.slot,
+    publication.rows[0]!.pubname,
+    BigInt(last.rows[0]!.lsn),
+  );
+  const started = performance.now();
+  const again = await rig.start('capture');
+  await waitForWatermark(rig, until);
+  const seconds = (performance.now() - started) / 1000;
+  await checkCounts(rig);
+  return {
+    seconds: Number(seconds.toFixed(2)),
+    rowsPerSecond: Math.round(changes / seconds),
+    bareDrainSeconds: Number(drained.seconds.toFixed(2)),
+    bareDrainPerSecond: Math.round(changes / drained.seconds),
+    peakMemoryMiB: {
+      capture: peakMemoryMiB(again.pid),
+      sink: peakMemoryMiB(sink.pid),
+      clickhouse: peakMemoryMiB(rig.pids.clickhouse),
+    },
+  };
+}
+
+/** A fast wrong result is no result: counts and sums must agree. */
+async function checkCounts(rig: Awaited<ReturnType<typeof openRig>>): Promise<void> {
+  for (const table of TABLES) {
+    const source = await rig.pool.query<{ n: string; s: string }>(
+      `SELECT count(*)::text AS n, sum(total)::text AS s FROM bench.${table} WHERE id > 0`,
+    );
+    const [there] = await rig.warehouse.query<{ n: string; s: string }>(
+      `SELECT toString(count()) AS n, toDecimalString(sum(total), 2) AS s FROM bench.bench_${table} FINAL WHERE _deleted = 0 AND id > 0`,
+    );
+    if (there?.n !== source.rows[0]!.n || there.s !== source.rows[0]!.s) {
+      throw new Error(
+        `${table}: source ${JSON.stringify(source.rows[0])}, warehouse ${JSON.stringify(there)}`,
+      );
+    }
+  }
+}

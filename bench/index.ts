@@ -1,0 +1,12 @@
+import { benchCdc } from './cdc.ts';
+import { benchFreshness } from './freshness.ts';
+import { benchSnapshot } from './snapshot.ts';
+import { benchTransaction } from './transaction.ts';
+
+/** Benchmarks by name. Each returns one JSON document with its figures and what it is compared with. */
+export const BENCHMARKS = {
+  cdc: (runs?: number) => benchCdc({ ...(runs === undefined ? {} : { runs }) }),
+  snapshot: (runs?: number) => benchSnapshot({ ...(runs === undefined ? {} : { runs }) }),
+  freshness: () => benchFreshness(),
+  transaction: () => benchTransaction(),
+} as const;

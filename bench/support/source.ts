@@ -1,0 +1,32 @@
+import { addSource } from '#cdc';
+import type { Rig } from './rig.ts';
+import { eventually } from './wait.ts';
+
+/** Adds the rig's own database as source `bench` and waits until `tables` tables stream. */
+export async function captureBench(rig: Rig, tables: number): Promise<void> {
+  await addSource(rig.pool, rig.log, { name: 'bench', kind: 'postgres', url: rig.url, tables: ['bench.*'] });
+  await eventually(async () => {
+    const { rows } = await rig.pool.query<{ n: number }>(
+      "SELECT count(*)::int AS n FROM bac.tables WHERE source = 'bench' AND state = 'streaming'",
+    );
+    return rows[0]!.n >= tables;
+  });
+}
+
+export async function currentLsn(rig: Rig): Promise<bigint> {
+  const { rows } = await rig.pool.query<{ lsn: string }>(
+    "SELECT (pg_current_wal_lsn() - '0/0')::text AS lsn",
+  );
+  return BigInt(rows[0]!.lsn);
+}
+
+/** Resolves when every captured table is complete in the warehouse up to `lsn`. */
+export async function waitForWatermark(rig: Rig, lsn: bigint): Promise<void> {
+  await eventually(async () => {
+    const { rows } = await rig.pool.query<{ ok: boolean }>(
+      "SELECT count(*) > 0 AND bool_and(lsn >= $1) AS ok FROM bac.watermarks WHERE source = 'bench'",
+      [lsn.toString()],
+    );
+    return rows[0]!.ok;
+  });
+}

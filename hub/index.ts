@@ -1,0 +1,2 @@
+export type { RoleName, RoleSettings } from './roles/index.ts';
+export { type RoleProcess, startRole } from './supervisor/role-process.ts';
