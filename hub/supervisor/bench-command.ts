@@ -1,0 +1,19 @@
+import { Command } from 'commander';
+import { HubError } from '#kernel';
+import { BENCHMARKS } from '../../bench/index.ts';
+
+/** `bac bench NAME`: runs one benchmark on engines of its own in a temporary folder. */
+export function benchCommand(): Command {
+  const names = Object.keys(BENCHMARKS);
+  return new Command('bench')
+    .description('measure this machine: cdc, snapshot, freshness, transaction')
+    .argument('<name>', names.join(', '))
+    .option('--runs <n>', 'repeat and report the median', Number)
+    .option('--json', 'print one JSON document (always the case; accepted for symmetry)')
+    .action(async (name: string, flags: { runs?: number }) => {
+      const benchmark = BENCHMARKS[name as keyof typeof BENCHMARKS];
+      if (!benchmark) throw new HubError('BENCHMARK_UNKNOWN', `There is no benchmark "${name}".`, { next: `Choose one of: ${names.join(', ')}.` });
+      process.stderr.write('Measuring; this takes minutes and both cores ...\n');
+      process.stdout.write(`${JSON.stringify(await benchmark(flags.runs), null, 2)}\n`);
+    });
+}
