@@ -1,3 +1,5 @@
+export * from './definitions/index.ts';
+export * from './planner/index.ts';
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,

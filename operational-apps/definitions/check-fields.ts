@@ -1,0 +1,140 @@
+import type { Report } from './checks.ts';
+import { ExpressionError, fieldsOf, parseExpression } from './expression.ts';
+import { type App, type EntityModel, type FieldModel, resolvePath } from './model.ts';
+import { hint } from './schema-problems.ts';
+
+type Apps = ReadonlyMap<string, App>;
+
+/** What each field needs from its neighbours and from other entities. */
+export function checkFields(entity: EntityModel, app: App, apps: Apps, report: Report): void {
+  const former = new Set<string>();
+  for (const field of entity.fields) {
+    const at = (key: string, message: string): void => report(['fields', field.name, key], message);
+    if (field.type === 'reference')
+      checkEntityPath(field.entity, entity, apps, (message) => at('entity', message));
+    if (field.type === 'anyReference')
+      for (const [index, path] of field.entities.entries())
+        checkEntityPath(path, entity, apps, (message) =>
+          report(['fields', field.name, 'entities', index], message),
+        );
+    if (field.type === 'childTable') checkChild(field, entity, app, at);
+    if (field.type === 'money') checkCurrency(field, entity, at);
+    if (field.type === 'select' && field.default !== undefined && !(field.default in field.options))
+      at(
+        'default',
+        `\`${field.default}\` is not an option${hint(field.default, Object.keys(field.options))}`,
+      );
+    if (field.type === 'multiSelect')
+      for (const [index, value] of (field.default ?? []).entries())
+        if (!(value in field.options))
+          report(
+            ['fields', field.name, 'default', index],
+            `\`${value}\` is not an option${hint(value, Object.keys(field.options))}`,
+          );
+    if (field.type === 'decimal' && field.scale > field.precision)
+      at('scale', `is larger than precision ${field.precision}`);
+    if ('computed' in field && field.computed !== undefined) checkComputed(field, field.computed, entity, at);
+    if ('renamedFrom' in field && field.renamedFrom !== undefined) {
+      if (entity.fields.some((one) => one.name === field.renamedFrom))
+        at('renamedFrom', `\`${field.renamedFrom}\` is still a field of this entity`);
+      else if (former.has(field.renamedFrom)) at('renamedFrom', 'two fields claim this former name');
+      former.add(field.renamedFrom);
+    }
+  }
+}
+
+function checkEntityPath(
+  path: string,
+  from: EntityModel,
+  apps: Apps,
+  report: (message: string) => void,
+): void {
+  const { app, entity } = resolvePath(from.app, path);
+  const target = apps.get(app);
+  if (!target) {
+    report(`unknown app \`${app}\`${hint(app, [...apps.keys()])}`);
+    return;
+  }
+  const found = target.entities.find((one) => one.name === entity);
+  const known = target.entities.map((one) => one.name);
+  if (!found) report(`unknown entity \`${path}\`${hint(entity, known)}`);
+  else if (!from.tenantScoped && found.tenantScoped)
+    report(`\`${path}\` belongs to a tenant and \`${from.name}\` does not`);
+}
+
+function checkChild(
+  field: FieldModel & { type: 'childTable' },
+  entity: EntityModel,
+  app: App,
+  at: (key: string, message: string) => void,
+): void {
+  const child = app.entities.find((one) => one.name === field.entity);
+  if (!child) {
+    const names = app.entities.map((one) => one.name);
+    at('entity', `unknown entity \`${field.entity}\`${hint(field.entity, names)}`);
+    return;
+  }
+  if (child.owner?.entity !== entity.name || child.owner.field !== field.name)
+    at(
+      'entity',
+      `\`${field.entity}\` is already the child table \`${child.owner?.entity}.${child.owner?.field}\``,
+    );
+  if (child.tenantScoped !== entity.tenantScoped)
+    at('entity', `\`${field.entity}\` and \`${entity.name}\` must both be tenant-scoped or both not`);
+}
+
+function checkCurrency(
+  field: FieldModel & { type: 'money' },
+  entity: EntityModel,
+  at: (key: string, message: string) => void,
+): void {
+  if ((field.currency === undefined) === (field.currencyField === undefined)) {
+    at('type', 'money needs either `currency` or `currencyField`');
+    return;
+  }
+  if (field.currencyField === undefined) return;
+  const holder = entity.fields.find((one) => one.name === field.currencyField);
+  const names = entity.fields
+    .filter((one) => one.type === 'select' || one.type === 'text')
+    .map((one) => one.name);
+  if (!holder)
+    at('currencyField', `unknown field \`${field.currencyField}\`${hint(field.currencyField, names)}`);
+  else if (holder.type !== 'select' && holder.type !== 'text')
+    at('currencyField', `\`${holder.name}\` is of type ${holder.type}; a currency is a text or a select`);
+}
+
+const isNumber = (field: FieldModel): boolean =>
+  field.type === 'integer' || field.type === 'decimal' || field.type === 'money';
+
+function checkComputed(
+  field: FieldModel,
+  text: string,
+  entity: EntityModel,
+  at: (key: string, message: string) => void,
+): void {
+  if ('default' in field && field.default !== undefined) at('default', 'a computed field has no default');
+  let names: string[];
+  try {
+    names = fieldsOf(parseExpression(text));
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    at('computed', error.message);
+    return;
+  }
+  const numbers = entity.fields.filter((one) => isNumber(one) && one.name !== field.name);
+  for (const name of new Set(names)) {
+    const used = entity.fields.find((one) => one.name === name);
+    if (!used)
+      at(
+        'computed',
+        `unknown field \`${name}\`${hint(
+          name,
+          numbers.map((one) => one.name),
+        )}`,
+      );
+    else if (!isNumber(used)) at('computed', `\`${name}\` is of type ${used.type}, not a number`);
+    else if (name === field.name) at('computed', 'refers to itself');
+    else if ('computed' in used && used.computed !== undefined)
+      at('computed', `\`${name}\` is itself computed; write its expression out`);
+  }
+}

@@ -1,0 +1,70 @@
+import { isAlias, isMap, isPair, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import type { Problem } from './problems.ts';
+
+export type Path = readonly PropertyKey[];
+
+/** A YAML file as data that still knows where each part of it stands. */
+export interface Source {
+  readonly file: string;
+  readonly value: unknown;
+  /** Syntax errors and repeated keys. */
+  readonly problems: readonly Problem[];
+  /**
+   * A problem at `path`, or at its nearest ancestor that is in the file. `at: 'key'` points to the
+   * key itself, 'value' (default) to what it holds.
+   */
+  problem(path: Path, message: string, at?: 'key' | 'value'): Problem;
+}
+
+export function parseSource(file: string, content: string): Source {
+  const counter = new LineCounter();
+  const document = parseDocument(content, { lineCounter: counter, prettyErrors: false });
+  const place = (offset: number) => {
+    const { line, col } = counter.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  const problems = document.errors.map((error) => ({
+    file,
+    ...place(error.pos[0]),
+    path: '',
+    message:
+      error.code === 'DUPLICATE_KEY' ? 'the same name is given twice in one place' : firstLine(error.message),
+  }));
+  const offsetOf = (path: Path, at: 'key' | 'value'): number => {
+    let node: unknown = document.contents;
+    let offset = startOf(node) ?? 0;
+    for (const [index, step] of path.entries()) {
+      if (isAlias(node)) node = node.resolve(document);
+      let found: { key: unknown; value: unknown } | undefined;
+      if (isMap(node)) {
+        const pair = node.items.find((item) => isPair(item) && keyText(item.key) === String(step));
+        if (pair) found = { key: pair.key, value: pair.value };
+      } else if (isSeq(node)) {
+        const item = node.items[Number(step)];
+        if (item !== undefined) found = { key: item, value: item };
+      }
+      if (!found) break;
+      const last = index === path.length - 1;
+      offset = (last && at === 'value' ? startOf(found.value) : null) ?? startOf(found.key) ?? offset;
+      node = found.value;
+    }
+    return offset;
+  };
+  return {
+    file,
+    value: document.errors.length === 0 ? document.toJS({ maxAliasCount: 100 }) : undefined,
+    problems,
+    problem: (path, message, at = 'value') => ({
+      file,
+      ...place(offsetOf(path, at)),
+      path: path.map(String).join('.'),
+      message,
+    }),
+  };
+}
+
+const firstLine = (text: string): string => text.split('\n')[0] ?? text;
+
+const startOf = (node: unknown): number | null => (node as Node | null)?.range?.[0] ?? null;
+
+const keyText = (key: unknown): string => String((key as { value?: unknown } | null)?.value ?? key);

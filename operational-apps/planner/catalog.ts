@@ -1,0 +1,73 @@
+import type { ClientBase, Pool } from 'pg';
+import { pgTable } from '#kernel';
+
+/** Anything that runs one statement: a client or a pool. */
+export type Queryable = Pick<ClientBase | Pool, 'query'>;
+
+export interface CatalogColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly notNull: boolean;
+  readonly default: string | null;
+  readonly comment: string | null;
+}
+
+export interface CatalogConstraint {
+  readonly name: string;
+  readonly kind: 'p' | 'u' | 'c' | 'f';
+  readonly definition: string;
+}
+
+export interface CatalogTable {
+  readonly schema: string;
+  readonly name: string;
+  readonly comment: string | null;
+  readonly empty: boolean;
+  readonly columns: readonly CatalogColumn[];
+  readonly constraints: readonly CatalogConstraint[];
+  /** Those that belong to no constraint. */
+  readonly indexes: readonly { readonly name: string; readonly valid: boolean }[];
+}
+
+export interface Catalog {
+  readonly schemas: ReadonlySet<string>;
+  /** By `schema.table`. */
+  readonly tables: ReadonlyMap<string, CatalogTable>;
+}
+
+interface TableRow extends Omit<CatalogTable, 'empty'> {
+  readonly oid: string;
+}
+
+/** What the database holds of these schemas: ordinary tables only. */
+export async function readCatalog(client: Queryable, schemas: readonly string[]): Promise<Catalog> {
+  const present = await client.query<{ nspname: string }>(
+    'SELECT nspname FROM pg_namespace WHERE nspname = ANY($1::text[])',
+    [schemas],
+  );
+  const { rows } = await client.query<TableRow>(TABLES, [schemas]);
+  const tables = new Map<string, CatalogTable>();
+  for (const { oid: _oid, ...row } of rows) {
+    const filled = await client.query(`SELECT 1 FROM ${pgTable(row.schema, row.name)} LIMIT 1`);
+    tables.set(`${row.schema}.${row.name}`, { ...row, empty: filled.rowCount === 0 });
+  }
+  return { schemas: new Set(present.rows.map((row) => row.nspname)), tables };
+}
+
+const TABLES = `
+SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, obj_description(c.oid, 'pg_class') AS comment,
+  coalesce((SELECT json_agg(json_build_object(
+      'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
+      'default', pg_get_expr(d.adbin, d.adrelid), 'comment', col_description(c.oid, a.attnum)) ORDER BY a.attnum)
+    FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns,
+  coalesce((SELECT json_agg(json_build_object(
+      'name', k.conname, 'kind', k.contype, 'definition', pg_get_constraintdef(k.oid)) ORDER BY k.conname)
+    FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u', 'c', 'f')), '[]') AS constraints,
+  coalesce((SELECT json_agg(json_build_object('name', i.relname, 'valid', x.indisvalid) ORDER BY i.relname)
+    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+    WHERE x.indrelid = c.oid AND NOT EXISTS (
+      SELECT 1 FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.conrelid = c.oid)), '[]') AS indexes
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY($1::text[]) AND c.relkind IN ('r', 'p')
+ORDER BY n.nspname, c.relname`;

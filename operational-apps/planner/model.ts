@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { pgIdent, pgLiteral, pgTable } from '#kernel';
+import {
+  type App,
+  columnsOf,
+  type EntityModel,
+  type FieldModel,
+  NUMBERING_TABLE,
+  resolvePath,
+} from '../definitions/index.ts';
+import { fieldChecks, fieldColumns, inList, USER_DEFAULT } from './columns.ts';
+import type { ColumnModel, ConstraintModel, IndexModel, TableModel } from './table-model.ts';
+
+const column = (name: string, type: string, rest: Partial<ColumnModel> = {}): ColumnModel => ({
+  name,
+  type,
+  notNull: true,
+  default: null,
+  comment: null,
+  ...rest,
+});
+
+/** The tables the apps need, all of them, in name order. */
+export function tablesOf(apps: readonly App[]): TableModel[] {
+  const referenced = referencedEntities(apps);
+  return apps.flatMap((app) => [
+    ...app.entities.map((entity) => entityTable(entity, apps, referenced)),
+    ...(app.entities.some((entity) => entity.numbering) ? [numberingTable(app.name)] : []),
+  ]);
+}
+
+function entityTable(entity: EntityModel, apps: readonly App[], referenced: ReadonlySet<string>): TableModel {
+  const { app: schema, name } = entity;
+  const tenant = entity.tenantScoped ? ['tenant_id'] : [];
+  const owner = entity.owner ? `${entity.owner.entity}_id` : null;
+  const columns: ColumnModel[] = [
+    column('id', 'bigint', { identity: true, comment: 'Key, unique over all tenants.' }),
+    ...(entity.tenantScoped ? [column('tenant_id', 'text', { comment: 'Tenant the row belongs to.' })] : []),
+    ...(owner
+      ? [column(owner, 'bigint'), column('position', 'integer', { comment: 'Place in the parent, from 1.' })]
+      : []),
+    ...(entity.numbering ? [column(entity.numbering.field, 'text', { comment: 'Running number.' })] : []),
+    ...(entity.states
+      ? [
+          column(entity.states.field, 'text', {
+            default: `${pgLiteral(entity.states.initial)}::text`,
+            comment: 'State.',
+          }),
+        ]
+      : []),
+    ...entity.fields.flatMap(fieldColumns),
+    column('created_at', 'timestamp with time zone', { default: 'now()' }),
+    column('updated_at', 'timestamp with time zone', { default: 'now()' }),
+    column('created_by', 'text', { default: USER_DEFAULT }),
+    column('version', 'integer', { default: '1', comment: 'Grows with each update: optimistic locking.' }),
+  ];
+  const constraints: ConstraintModel[] = [];
+  const indexes: IndexModel[] = [];
+  const unique = (columns: readonly string[]): void => {
+    constraints.push(named(name, columns.join('_'), 'unique', `UNIQUE (${columns.map(pgIdent).join(', ')})`));
+  };
+  const check = (label: string, sql: string): void => {
+    constraints.push(named(name, label, 'check', `CHECK (${sql})`));
+  };
+  const foreign = (from: string, to: EntityModel, cascade: boolean): void => {
+    const local = to.tenantScoped ? ['tenant_id', from] : [from];
+    const remote = to.tenantScoped ? ['tenant_id', 'id'] : ['id'];
+    const sql = `FOREIGN KEY (${local.map(pgIdent).join(', ')}) REFERENCES ${pgTable(to.app, to.name)} (${remote.map(pgIdent).join(', ')})`;
+    constraints.push(named(name, from, 'foreign', cascade ? `${sql} ON DELETE CASCADE` : sql));
+  };
+  const index = (columns: readonly string[]): void => {
+    const list = [...tenant, ...columns].map((one) => `${pgIdent(one)} ASC`).join(', ');
+    const label = hashed(`${name}_${columns.join('_')}_idx`, list);
+    indexes.push({
+      name: label,
+      definition: `CREATE INDEX ${pgIdent(label)} ON ${pgTable(schema, name)} (${list})`,
+    });
+  };
+
+  if (entity.tenantScoped && referenced.has(`${schema}.${name}`)) unique(['tenant_id', 'id']);
+  if (owner && entity.owner) {
+    foreign(owner, find(apps, schema, entity.owner.entity), true);
+    index([owner, 'position']);
+  }
+  if (entity.numbering) unique([...tenant, entity.numbering.field]);
+  if (entity.states) {
+    const { field, list } = entity.states;
+    check(field, inList(field, Object.keys(list)));
+    index([field]);
+  }
+  for (const group of entity.unique) {
+    const fields = group.map((one) => entity.fields.find((field) => field.name === one)!);
+    unique([...tenant, ...fields.flatMap(columnsOf)]);
+  }
+  for (const field of entity.fields) {
+    for (const [label, sql] of fieldChecks(field)) check(label, sql);
+    const columns = columnsOf(field);
+    if (field.type === 'reference') {
+      const { app: toApp, entity: to } = resolvePath(schema, field.entity);
+      foreign(columns[0]!, find(apps, toApp, to), false);
+    }
+    if ('unique' in field && field.unique) unique([...tenant, ...columns]);
+    else if (field.type === 'reference' || field.type === 'anyReference' || isIndexed(field)) index(columns);
+  }
+  return {
+    schema,
+    name,
+    renamedFrom: entity.renamedFrom,
+    columns,
+    primaryKey: ['id'],
+    constraints,
+    indexes,
+    comment: entity.description ?? null,
+    numbering: entity.numbering,
+    tenantScoped: entity.tenantScoped,
+  };
+}
+
+const numberingTable = (schema: string): TableModel => ({
+  schema,
+  name: NUMBERING_TABLE,
+  columns: [column('tenant_id', 'text'), column('series', 'text'), column('last_value', 'bigint')],
+  primaryKey: ['tenant_id', 'series'],
+  constraints: [],
+  indexes: [],
+  comment: 'Last number given out, per tenant and entity.',
+  tenantScoped: false,
+});
+
+const isIndexed = (field: FieldModel): boolean => 'indexed' in field && field.indexed === true;
+
+function find(apps: readonly App[], app: string, entity: string): EntityModel {
+  return apps.find((one) => one.name === app)!.entities.find((one) => one.name === entity)!;
+}
+
+function referencedEntities(apps: readonly App[]): Set<string> {
+  const found = new Set<string>();
+  for (const app of apps)
+    for (const entity of app.entities) {
+      if (entity.owner) found.add(`${app.name}.${entity.owner.entity}`);
+      for (const field of entity.fields)
+        if (field.type === 'reference') {
+          const { app: toApp, entity: to } = resolvePath(app.name, field.entity);
+          found.add(`${toApp}.${to}`);
+        }
+    }
+  return found;
+}
+
+const SUFFIX = { unique: 'key', check: 'check', foreign: 'fkey' } as const;
+
+function named(
+  table: string,
+  label: string,
+  kind: ConstraintModel['kind'],
+  definition: string,
+): ConstraintModel {
+  return { name: hashed(`${table}_${label}_${SUFFIX[kind]}`, definition), kind, definition };
+}
+
+/** PostgreSQL keeps 63 bytes of a name; the hash is of the definition, so that a change of it shows in the name. */
+function hashed(base: string, definition: string): string {
+  const hash = createHash('sha256').update(`${base}:${definition}`).digest('hex').slice(0, 8);
+  return `${base.slice(0, 54)}_${hash}`;
+}
+
+/** True for names that `hashed` gave: only those are the planner's to drop. */
+export const isOurs = (name: string): boolean => /_[0-9a-f]{8}$/.test(name);

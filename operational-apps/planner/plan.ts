@@ -1,0 +1,176 @@
+import { pgIdent, pgLiteral, pgTable } from '#kernel';
+import type { App } from '../definitions/index.ts';
+import { type Catalog, type CatalogTable, type Queryable, readCatalog } from './catalog.ts';
+import { changeColumn, columnSql } from './change-column.ts';
+import { isOurs, tablesOf } from './model.ts';
+import { numberingSteps } from './numbering.ts';
+import { type Emit, PHASES, type Phase, type PlanStep } from './steps.ts';
+import type { TableModel } from './table-model.ts';
+
+export interface Plan {
+  /** In the order in which they must run; empty = the database is as the definitions say. */
+  readonly steps: readonly PlanStep[];
+}
+
+/**
+ * Compares the definitions with the database and returns the steps between them. Reads only. The
+ * catalog is the one memory: there is no migration history to go out of step. Running the plan, or
+ * any prefix of it, and planning again gives what is left. Tables of the apps' schemas that no
+ * definition names are dropped (destructive); other schemas are never touched.
+ * Errors: PLAN_IMPOSSIBLE (user) if rows in place have no value for a new required field.
+ */
+export async function planApps(client: Queryable, apps: readonly App[]): Promise<Plan> {
+  const catalog = await readCatalog(
+    client,
+    apps.map((app) => app.name),
+  );
+  return { steps: diff(apps, catalog) };
+}
+
+function diff(apps: readonly App[], catalog: Catalog): PlanStep[] {
+  const steps = new Map<Phase, PlanStep[]>(PHASES.map((phase) => [phase, []]));
+  const emit: Emit = (phase, kind, sql, description) => {
+    steps.get(phase)!.push({ sql, kind, description });
+  };
+  for (const { name } of apps)
+    if (!catalog.schemas.has(name))
+      emit('schema', 'additive', `CREATE SCHEMA ${pgIdent(name)}`, `new app ${name}`);
+  const kept = new Set<string>();
+  for (const table of tablesOf(apps)) {
+    const existing = findTable(table, catalog, emit);
+    if (existing) kept.add(`${existing.schema}.${existing.name}`);
+    if (existing) changeTable(table, existing, emit);
+    else createTable(table, emit);
+    comments(table, existing, emit);
+  }
+  for (const [key, table] of catalog.tables)
+    if (!kept.has(key))
+      emit(
+        'drop',
+        'destructive',
+        `DROP TABLE ${pgTable(table.schema, table.name)} CASCADE`,
+        `${key} is no longer defined`,
+      );
+  return PHASES.flatMap((phase) => steps.get(phase)!);
+}
+
+function findTable(table: TableModel, catalog: Catalog, emit: Emit): CatalogTable | null {
+  const existing = catalog.tables.get(`${table.schema}.${table.name}`);
+  if (existing) return existing;
+  const former = table.renamedFrom ? catalog.tables.get(`${table.schema}.${table.renamedFrom}`) : undefined;
+  if (!former) return null;
+  emit(
+    'rename',
+    'additive',
+    `ALTER TABLE ${pgTable(table.schema, former.name)} RENAME TO ${pgIdent(table.name)}`,
+    `${table.schema}.${former.name} is now called ${table.name}`,
+  );
+  return former;
+}
+
+function createTable(table: TableModel, emit: Emit): void {
+  const key = `PRIMARY KEY (${table.primaryKey.map(pgIdent).join(', ')})`;
+  const checks = table.constraints.filter((one) => one.kind !== 'foreign');
+  const lines = [
+    ...table.columns.map(columnSql),
+    key,
+    ...checks.map((one) => `CONSTRAINT ${pgIdent(one.name)} ${one.definition}`),
+  ];
+  const at = `${table.schema}.${table.name}`;
+  emit(
+    'create',
+    'additive',
+    `CREATE TABLE ${pgTable(table.schema, table.name)} (\n  ${lines.join(',\n  ')}\n)`,
+    `new table ${at}`,
+  );
+  for (const index of table.indexes) emit('index', 'additive', index.definition, `index on ${at}`);
+  for (const one of table.constraints.filter((other) => other.kind === 'foreign'))
+    addConstraint(table, one, emit);
+}
+
+function changeTable(table: TableModel, existing: CatalogTable, emit: Emit): void {
+  const at = `${table.schema}.${table.name}`;
+  const here = pgTable(table.schema, table.name);
+  const constraints = new Set(existing.constraints.map((one) => one.name));
+  const wanted = new Set(table.constraints.map((one) => one.name));
+  const foreignFirst = [...existing.constraints].sort(
+    (a, b) => Number(b.kind === 'f') - Number(a.kind === 'f'),
+  );
+  for (const one of foreignFirst)
+    if (one.kind !== 'p' && isOurs(one.name) && !wanted.has(one.name))
+      emit(
+        'release',
+        'additive',
+        `ALTER TABLE ${here} DROP CONSTRAINT IF EXISTS ${pgIdent(one.name)} CASCADE`,
+        `rule of ${at} no longer defined: ${one.definition}`,
+      );
+  const indexes = new Map(table.indexes.map((one) => [one.name, one]));
+  const good = new Set(existing.indexes.filter((one) => one.valid).map((one) => one.name));
+  for (const one of existing.indexes)
+    if (isOurs(one.name) && !(one.valid && indexes.has(one.name)))
+      emit(
+        'release',
+        'additive',
+        `DROP INDEX ${pgTable(table.schema, one.name)}`,
+        `index of ${at} no longer defined or not valid`,
+      );
+
+  const former = new Set<string>();
+  for (const column of table.columns) {
+    const name = changeColumn(table, column, existing, emit);
+    if (name !== null) former.add(name);
+  }
+  numberingSteps(table, existing, emit);
+  for (const old of existing.columns) {
+    if (former.has(old.name)) continue;
+    if (old.notNull && old.default === null)
+      emit(
+        'column',
+        'additive',
+        `ALTER TABLE ${here} ALTER COLUMN ${pgIdent(old.name)} DROP NOT NULL`,
+        `${at}.${old.name} is no longer written`,
+      );
+    emit(
+      'drop',
+      'destructive',
+      `ALTER TABLE ${here} DROP COLUMN ${pgIdent(old.name)}`,
+      `${at}.${old.name} is no longer defined`,
+    );
+  }
+  for (const one of table.constraints) if (!constraints.has(one.name)) addConstraint(table, one, emit);
+  for (const [name, one] of indexes)
+    if (!good.has(name)) emit('index', 'additive', one.definition, `index on ${at}`);
+}
+
+function addConstraint(table: TableModel, one: TableModel['constraints'][number], emit: Emit): void {
+  emit(
+    one.kind === 'foreign' ? 'foreign' : 'rule',
+    'additive',
+    `ALTER TABLE ${pgTable(table.schema, table.name)} ADD CONSTRAINT ${pgIdent(one.name)} ${one.definition}`,
+    `rule on ${table.schema}.${table.name}: ${one.definition}`,
+  );
+}
+
+function comments(table: TableModel, existing: CatalogTable | null, emit: Emit): void {
+  const at = pgTable(table.schema, table.name);
+  const literal = (text: string | null): string => (text === null ? 'NULL' : pgLiteral(text).trim());
+  if ((existing?.comment ?? null) !== table.comment)
+    emit(
+      'comment',
+      'additive',
+      `COMMENT ON TABLE ${at} IS ${literal(table.comment)}`,
+      `description of ${table.schema}.${table.name}`,
+    );
+  for (const column of table.columns) {
+    const old =
+      existing?.columns.find((one) => one.name === column.name) ??
+      existing?.columns.find((one) => one.name === column.renamedFrom);
+    if ((old?.comment ?? null) !== column.comment)
+      emit(
+        'comment',
+        'additive',
+        `COMMENT ON COLUMN ${at}.${pgIdent(column.name)} IS ${literal(column.comment)}`,
+        `description of ${table.schema}.${table.name}.${column.name}`,
+      );
+  }
+}

@@ -1,0 +1,40 @@
+import type { Numbering } from '../definitions/index.ts';
+
+export interface ColumnModel {
+  readonly name: string;
+  /** As PostgreSQL's format_type prints it, so that the catalog can be compared with it. */
+  readonly type: string;
+  readonly notNull: boolean;
+  /** As pg_get_expr prints it; null = none. */
+  readonly default: string | null;
+  readonly identity?: boolean;
+  readonly comment: string | null;
+  readonly renamedFrom?: string | undefined;
+  /** SQL that gives rows written before the column existed (or before its rule changed) their value. */
+  readonly computed?: string;
+}
+
+export interface ConstraintModel {
+  /** Ends in a hash of the definition: a changed rule is another constraint. */
+  readonly name: string;
+  readonly kind: 'unique' | 'check' | 'foreign';
+  readonly definition: string;
+}
+
+export interface IndexModel {
+  readonly name: string;
+  readonly definition: string;
+}
+
+export interface TableModel {
+  readonly schema: string;
+  readonly name: string;
+  readonly renamedFrom?: string | undefined;
+  readonly columns: readonly ColumnModel[];
+  readonly primaryKey: readonly string[];
+  readonly constraints: readonly ConstraintModel[];
+  readonly indexes: readonly IndexModel[];
+  readonly comment: string | null;
+  readonly numbering?: Numbering | undefined;
+  readonly tenantScoped: boolean;
+}
