@@ -1,0 +1,17 @@
+/** True for addresses and names that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '').toLowerCase();
+  if (bare === 'localhost' || bare === '::1') return true;
+  return /^(::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare);
+}
+
+/** The same of a Host header, whatever its port. A missing or odd header is not loopback. */
+export function isLoopbackHost(header: string | undefined): boolean {
+  const [, host] = /^(\[[0-9a-f:]+\]|[^:/@\s]+)(?::\d{1,5})?$/i.exec(header ?? '') ?? [];
+  return host !== undefined && isLoopback(host);
+}
+
+/** Does an Origin header name the very host and port the request was sent to? */
+export function sameOrigin(origin: string, host: string | undefined): boolean {
+  return host !== undefined && URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
+}

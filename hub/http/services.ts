@@ -1,0 +1,59 @@
+import type { Problem } from '../status/index.ts';
+
+/** A source to be captured, as the operator names it. */
+export interface NewSource {
+  readonly name: string;
+  readonly url: string;
+  readonly kind: 'postgres' | 'yugabyte';
+  /** `table` or `schema.table`; absent = every table of the database. */
+  readonly tables?: readonly string[];
+}
+
+export interface VerifyRequest {
+  readonly source?: string;
+  readonly table?: string;
+  readonly repair: boolean;
+}
+
+/** What verification reports; the counts decide the exit code, the rest is shown as it is. */
+export interface VerifyReport {
+  readonly ok: boolean;
+  readonly [detail: string]: unknown;
+}
+
+/** Dead letters picked by id or by place; an empty choice means all open ones. */
+export interface DeadLetterChoice {
+  readonly ids?: readonly string[];
+  readonly source?: string;
+  readonly schema?: string;
+  readonly table?: string;
+}
+
+export interface Resolved {
+  readonly done: number;
+  /** Those that failed again, with why. */
+  readonly failed: readonly { readonly id: string; readonly error: Problem }[];
+}
+
+/** What the surfaces let people do. The composition root fills it from cdc/ and clickhouse/. */
+export interface HubServices {
+  readonly sources: {
+    /** Checks the connection and its rights first; a HubError (user) says what is wrong. */
+    add(source: NewSource): Promise<void>;
+    pause(name: string): Promise<void>;
+    resume(name: string): Promise<void>;
+    /** Drops slot and publication; warehouse tables are kept unless `dropTables`. */
+    remove(name: string, options: { readonly dropTables: boolean }): Promise<void>;
+    /** `tables` as `schema.table`; absent = all. */
+    resnapshot(name: string, tables?: readonly string[]): Promise<void>;
+  };
+  readonly verify: (
+    request: VerifyRequest,
+    onProgress: (progress: Readonly<Record<string, unknown>>) => void,
+    signal: AbortSignal,
+  ) => Promise<VerifyReport>;
+  readonly deadLetters: {
+    replay(choice: DeadLetterChoice): Promise<Resolved>;
+    discard(choice: DeadLetterChoice): Promise<Resolved>;
+  };
+}

@@ -1,0 +1,127 @@
+import { formatBytes, formatCount, formatDuration, formatRate } from './format.ts';
+import type { SourceStatus, Status, TableStatus } from './types.ts';
+
+export interface TextOptions {
+  readonly colour: boolean;
+}
+
+const COLOURS: Readonly<Record<string, number>> = { good: 32, warn: 33, bad: 31, dim: 2, bold: 1 };
+
+const STATE_COLOUR: Readonly<Record<string, string>> = {
+  streaming: 'good',
+  up: 'good',
+  ok: 'good',
+  snapshotting: 'warn',
+  pending: 'warn',
+  paused: 'warn',
+  warn: 'warn',
+  silent: 'warn',
+  failed: 'bad',
+  alarm: 'bad',
+  down: 'bad',
+};
+
+/** The status document for a terminal: aligned columns, a line for every error with its next step. */
+export function statusText(status: Status, { colour }: TextOptions): string {
+  const paint = (name: string | undefined, text: string): string =>
+    colour && name && COLOURS[name] !== undefined ? `\u001b[${COLOURS[name]}m${text}\u001b[0m` : text;
+  const { totals, hub } = status;
+  const lines = [
+    `${paint('bold', 'BAC Hub')} ${hub.version}  up ${formatDuration(hub.uptimeMs)}`,
+    ...Object.entries(status.addresses).map(([name, address]) => `  ${name.padEnd(11)} ${address}`),
+    '',
+    `${formatCount(totals.tables)} tables of ${formatCount(totals.sources)} sources   ${formatRate(totals.rowsPerSecond)} rows/s   freshness ${formatDuration(totals.freshnessP50Ms)} median, ${formatDuration(totals.freshnessMaxMs)} worst   ${formatCount(totals.deadLetters)} dead letters`,
+  ];
+  for (const source of status.sources) lines.push('', ...sourceLines(source, paint));
+  if (status.sources.length === 0) {
+    lines.push(
+      '',
+      'No sources yet. Add one: bac connect add NAME --url postgres://user:password@host/database',
+    );
+  }
+  lines.push('');
+  const parts = [
+    ['log', status.log.error, `${formatCount(status.log.topics)} topics, ${formatBytes(status.log.bytes)}`],
+    [
+      'warehouse',
+      status.warehouse.error,
+      `ClickHouse ${status.warehouse.version ?? '?'}, ${formatBytes(status.warehouse.bytes)}`,
+    ],
+  ] as const;
+  for (const [name, error, text] of parts) {
+    lines.push(`${name.padEnd(10)} ${error ? paint('bad', `${error.code}: ${error.message}`) : text}`);
+  }
+  const roles = status.roles.map((role) => [
+    role.role,
+    role.state,
+    role.pid === null ? '' : `pid ${role.pid}`,
+    formatBytes(role.rssBytes),
+    role.cpuPercent === null ? '' : `${Math.round(role.cpuPercent)} % cpu`,
+    `${formatDuration(role.ageMs)} ago`,
+  ]);
+  lines.push(
+    ...columns(roles, [], (text, column, row) => (column === 1 ? paint(STATE_COLOUR[row[1]!], text) : text)),
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+type Paint = (name: string | undefined, text: string) => string;
+
+function sourceLines(source: SourceStatus, paint: Paint): string[] {
+  const lag = source.lagBytes === null ? 'slot lag –' : `slot lag ${formatBytes(source.lagBytes)}`;
+  const lines = [
+    `${paint('bold', source.name)}  ${paint(STATE_COLOUR[source.state], source.state)}  ${source.url}  ${paint(STATE_COLOUR[source.lagAlarm], lag)}`,
+  ];
+  if (source.error) lines.push(...problem(source.error, paint));
+  const head = ['table', 'state', 'rows', 'fresh', 'waiting', 'rows/s', 'dead'];
+  const rows = source.tables.map((table) => tableCells(table));
+  const right = [2, 3, 4, 5, 6];
+  lines.push(
+    ...columns([head, ...rows], right, (text, column, row) => {
+      if (row === head) return paint('dim', text);
+      if (column === 1) return paint(STATE_COLOUR[row[1]!.split(' ')[0]!], text);
+      return column === 6 && row[6] !== '0' ? paint('bad', text) : text;
+    }),
+  );
+  for (const table of source.tables) {
+    if (table.error) lines.push(`  ${table.schema}.${table.table}:`, ...problem(table.error, paint));
+  }
+  return lines;
+}
+
+const problem = (error: { code: string; message: string; next?: string }, paint: Paint): string[] => [
+  `    ${paint('bad', error.code)} ${error.message}`,
+  ...(error.next ? [`    ${error.next}`] : []),
+];
+
+const tableCells = (table: TableStatus): string[] => [
+  `${table.schema}.${table.table}`,
+  table.snapshotProgress === null
+    ? table.state
+    : `${table.state} ${Math.floor(table.snapshotProgress * 100)} %`,
+  `${table.rowsKind === 'approximate' ? '~' : ''}${formatCount(table.rows)}`,
+  formatDuration(table.freshnessMs),
+  formatCount(table.lagEvents),
+  formatRate(table.rowsPerSecond),
+  formatCount(table.deadLetters),
+];
+
+/** Rows as padded lines, indented by two; `right` lists the columns aligned right. */
+export function columns(
+  rows: readonly string[][],
+  right: readonly number[] = [],
+  paint: (text: string, column: number, row: string[]) => string = (text) => text,
+): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+  }
+  return rows.map((row) =>
+    `  ${row
+      .map((cell, index) => {
+        const width = widths[index]!;
+        return paint(right.includes(index) ? cell.padStart(width) : cell.padEnd(width), index, row);
+      })
+      .join('  ')}`.trimEnd(),
+  );
+}

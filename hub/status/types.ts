@@ -1,0 +1,135 @@
+/**
+ * The status document: one shape behind `bac status`, `/api/v1/status`, the Streams page and
+ * `/metrics`. Plain JSON: times are ISO strings or milliseconds, sizes bytes, rates per second.
+ * `null` means "not known", never zero.
+ */
+export interface Status {
+  readonly at: string;
+  readonly hub: HubStatus;
+  readonly addresses: Readonly<Record<string, string>>;
+  readonly totals: Totals;
+  readonly sources: readonly SourceStatus[];
+  readonly roles: readonly RoleStatus[];
+  readonly log: {
+    readonly topics: number | null;
+    readonly bytes: number | null;
+    readonly error: Problem | null;
+  };
+  readonly warehouse: {
+    readonly version: string | null;
+    readonly bytes: number | null;
+    readonly error: Problem | null;
+  };
+  /** Newest last: what changed while this hub was watching. */
+  readonly events: readonly StatusEvent[];
+}
+
+export interface HubStatus {
+  readonly version: string;
+  readonly startedAt: string;
+  readonly uptimeMs: number;
+  readonly pid: number;
+}
+
+export interface Problem {
+  readonly code: string;
+  readonly message: string;
+  readonly next?: string;
+}
+
+export type LagAlarm = 'ok' | 'warn' | 'alarm' | 'unknown';
+
+/** Headline figures over all sources. */
+export interface Totals {
+  readonly sources: number;
+  readonly tables: number;
+  readonly tablesFailed: number;
+  readonly rows: number | null;
+  /** Events the sink has applied, plus snapshot rows laid down, per second over the last seconds. */
+  readonly rowsPerSecond: number | null;
+  /** Median and worst freshness of the streaming tables. */
+  readonly freshnessP50Ms: number | null;
+  readonly freshnessMaxMs: number | null;
+  readonly lagEvents: number | null;
+  readonly deadLetters: number;
+}
+
+export interface SourceStatus {
+  readonly name: string;
+  readonly kind: string;
+  /** Connection string without its password. */
+  readonly url: string;
+  readonly desired: string;
+  readonly state: string;
+  readonly error: Problem | null;
+  readonly slot: string | null;
+  /** WAL the slot keeps back at the source. */
+  readonly lagBytes: number | null;
+  readonly lagAlarm: LagAlarm;
+  readonly confirmedLsn: string | null;
+  readonly committedAt: string | null;
+  /** The stalest of its streaming tables. */
+  readonly freshnessMs: number | null;
+  readonly rowsPerSecond: number | null;
+  readonly deadLetters: number;
+  readonly tables: readonly TableStatus[];
+}
+
+export interface TableStatus {
+  readonly schema: string;
+  readonly table: string;
+  readonly warehouseTable: string;
+  readonly state: string;
+  readonly error: Problem | null;
+  readonly rows: number | null;
+  /**
+   * `exact`: counted with FINAL moments ago; `approximate`: stored rows, superseded and deleted
+   * versions included.
+   */
+  readonly rowsKind: 'exact' | 'approximate' | 'unknown';
+  readonly bytes: number | null;
+  /** 0..1 while the snapshot runs, else null. */
+  readonly snapshotProgress: number | null;
+  readonly snapshotRows: number;
+  readonly estimatedRows: number;
+  /** Age of the source commit up to which the warehouse is complete. */
+  readonly freshnessMs: number | null;
+  /** Events in the log that the sink has not yet applied. */
+  readonly lagEvents: number | null;
+  readonly rowsPerSecond: number | null;
+  readonly generation: number;
+  readonly version: number;
+  readonly deadLetters: number;
+}
+
+export interface RoleStatus {
+  readonly role: string;
+  readonly instance: string;
+  /** What the role says of itself; `silent` when it has not reported for a while. */
+  readonly state: string;
+  readonly ageMs: number;
+  readonly pid: number | null;
+  readonly rssBytes: number | null;
+  /** 100 = one core. */
+  readonly cpuPercent: number | null;
+  readonly restarts: number | null;
+}
+
+export interface StatusEvent {
+  readonly id: number;
+  readonly at: string;
+  readonly level: 'info' | 'good' | 'warn' | 'error';
+  /** `source` or `source.schema.table`, or `role:name`. */
+  readonly subject: string;
+  readonly message: string;
+}
+
+/** One point of the headline sparklines. */
+export interface StatusSample {
+  readonly at: number;
+  readonly rowsPerSecond: number | null;
+  readonly freshnessP50Ms: number | null;
+  readonly freshnessMaxMs: number | null;
+  readonly lagEvents: number | null;
+  readonly deadLetters: number;
+}
