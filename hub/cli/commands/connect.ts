@@ -1,0 +1,133 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Command, Option } from 'commander';
+import { HubError } from '#kernel';
+import { columns, formatBytes, formatDuration, type SourceStatus, type Status } from '../../status/index.ts';
+import type { HubClient } from '../client.ts';
+import { connect, withHub } from '../context.ts';
+import { note, print, printJson } from '../output.ts';
+
+interface Common {
+  hub?: string;
+  url?: string;
+  key?: string;
+  json?: boolean;
+}
+
+const list = (text: string): string[] => text.split(',').map((part) => part.trim());
+
+/** `--url` of `connect add` is the database's, so the whole group names the hub with `--hub`. */
+const command = (name: string, description: string): Command =>
+  withHub(new Command(name).description(description), { url: '--hub <url>' }).option(
+    '--json',
+    'print one JSON document',
+  );
+
+const reach = (options: Common): HubClient => connect({ url: options.hub, key: options.key });
+
+export function connectCommand(): Command {
+  return new Command('connect')
+    .description('capture databases: add, list, pause, resume, remove, resnapshot')
+    .addCommand(addCommand())
+    .addCommand(listCommand())
+    .addCommand(simple('pause', 'stop reading a source; its slot keeps the changes', 'paused'))
+    .addCommand(simple('resume', 'go on where reading stopped', 'resumed'))
+    .addCommand(removeCommand())
+    .addCommand(resnapshotCommand());
+}
+
+const addCommand = (): Command =>
+  command('add', 'start capturing a database')
+    .argument('<name>', 'name of the source; becomes the database in ClickHouse')
+    .requiredOption('--url <url>', 'connection string of the database')
+    .addOption(
+      new Option('--kind <kind>', 'kind of database').choices(['postgres', 'yugabyte']).default('postgres'),
+    )
+    .option('--tables <a,b>', 'only these tables (schema.table, or table in public)', list)
+    .option('--wait', 'return when every table streams')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  bac connect add shop --url postgres://reader:secret@db.example:5432/shop --wait\n  bac connect add crm --url postgres://... --tables accounts,sales.deals',
+    )
+    .action(async (name: string, options: Common & { kind: string; tables?: string[]; wait?: boolean }) => {
+      const hub = reach(options);
+      const { url, kind, tables } = options;
+      await hub.post('/api/v1/sources', { name, url, kind, ...(tables ? { tables } : {}) });
+      const source = options.wait ? await untilStreaming(hub, name) : null;
+      if (options.json) return printJson(source ?? { name });
+      print(
+        source
+          ? `Source ${name} streams ${source.tables.length} tables.`
+          : `Source ${name} added. Watch it with \`bac status\`.`,
+      );
+    });
+
+const listCommand = (): Command =>
+  command('list', 'show the sources').action(async (options: Common) => {
+    const { sources } = await reach(options).get<{ sources: SourceStatus[] }>('/api/v1/sources');
+    if (options.json) return printJson({ sources });
+    if (sources.length === 0) return print('No sources yet. Add one with `bac connect add NAME --url URL`.');
+    const rows = sources.map((source) => [
+      source.name,
+      source.state,
+      String(source.tables.length),
+      formatBytes(source.lagBytes),
+      formatDuration(source.freshnessMs),
+      source.url,
+    ]);
+    print(columns([['name', 'state', 'tables', 'slot lag', 'fresh', 'url'], ...rows], [2, 3, 4]).join('\n'));
+  });
+
+const simple = (verb: string, description: string, done: string): Command =>
+  command(verb, description)
+    .argument('<name>', 'source')
+    .action(async (name: string, options: Common) => {
+      const answer = await reach(options).post(`/api/v1/sources/${encodeURIComponent(name)}/${verb}`);
+      options.json ? printJson(answer) : print(`Source ${name} ${done}.`);
+    });
+
+const removeCommand = (): Command =>
+  command('remove', 'stop capturing a source for good and drop its slot')
+    .argument('<name>', 'source')
+    .option('--drop-tables', 'drop its tables in ClickHouse too')
+    .action(async (name: string, options: Common & { dropTables?: boolean }) => {
+      const query = options.dropTables ? '?dropTables=true' : '';
+      const answer = await reach(options).delete(`/api/v1/sources/${encodeURIComponent(name)}${query}`);
+      options.json ? printJson(answer) : print(`Source ${name} removed.`);
+    });
+
+const resnapshotCommand = (): Command =>
+  command('resnapshot', 'copy tables afresh while changes go on')
+    .argument('<name>', 'source')
+    .option('--tables <a,b>', 'only these tables', list)
+    .option('--wait', 'return when every table streams again')
+    .action(async (name: string, options: Common & { tables?: string[]; wait?: boolean }) => {
+      const hub = reach(options);
+      const body = options.tables ? { tables: options.tables } : {};
+      const answer = await hub.post(`/api/v1/sources/${encodeURIComponent(name)}/resnapshot`, body);
+      const source = options.wait ? await untilStreaming(hub, name) : null;
+      options.json ? printJson(source ?? answer) : print(`Source ${name} is being copied afresh.`);
+    });
+
+const SETTLED = new Set(['streaming', 'unsupported', 'dropped']);
+
+/** Progress on standard error until all tables stream. A failed source or table ends the waiting. */
+async function untilStreaming(hub: HubClient, name: string): Promise<SourceStatus> {
+  let last = '';
+  while (true) {
+    const { sources } = await hub.get<Status>('/api/v1/status');
+    const source = sources.find((entry) => entry.name === name);
+    if (!source) throw new HubError('SOURCE_NOT_FOUND', `Source "${name}" is gone.`, { disposition: 'user' });
+    const failed = [source, ...source.tables].find((entry) => entry.state === 'failed');
+    if (failed) {
+      const { code = 'SOURCE_FAILED', message = `${name} has failed.`, next } = failed.error ?? {};
+      throw new HubError(code, message, { next: next ?? 'See `bac status`.', disposition: 'user' });
+    }
+    const done = source.tables.filter((table) => SETTLED.has(table.state)).length;
+    if (source.state === 'streaming' && source.tables.length > 0 && done === source.tables.length)
+      return source;
+    const line = `${name}: ${source.state}, ${done} of ${source.tables.length} tables`;
+    if (line !== last) note(line);
+    last = line;
+    await wait(500);
+  }
+}
