@@ -1,0 +1,2 @@
+export { dropPublication, ensurePublication, type Publication, publicationsOf } from './publication.ts';
+export { dropSlot, ensureSlot, type Slot, type SlotStatus, slotNameOf, slotStatus } from './slot.ts';

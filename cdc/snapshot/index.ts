@@ -1,0 +1,7 @@
+export { type FieldSql, fieldSql, isBoundedNumeric, snapshotFields } from './expressions.ts';
+export {
+  createSnapshotter,
+  type SnapshotProgress,
+  type Snapshotter,
+  type SnapshotterOptions,
+} from './snapshotter.ts';
