@@ -66,7 +66,6 @@ export async function openRig(settings: Readonly<Record<string, string>> = {}): 
           config,
           postgresUrl: postgres.url,
           clickhouse: { url: clickhouse.url, user: 'bac', password },
-          clickhouseReader: { user: 'bac', password },
           logDir: join(dir, 'log'),
           stateRoot: dir,
           instance: `${role}-${roles.length}`,

@@ -9,8 +9,6 @@ export interface RoleSettings {
   /** Operational store: state of the hub and, embedded, the apps' tables. */
   readonly postgresUrl: string;
   readonly clickhouse: { readonly url: string; readonly user: string; readonly password: string };
-  /** The same engine as a user who can only read: for queries that come from people. */
-  readonly clickhouseReader: { readonly user: string; readonly password: string };
   readonly logDir: string;
   readonly stateRoot: string;
   /** Tells instances of one role apart, e.g. `capture-1`. */

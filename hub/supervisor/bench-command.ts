@@ -12,7 +12,10 @@ export function benchCommand(): Command {
     .option('--json', 'print one JSON document (always the case; accepted for symmetry)')
     .action(async (name: string, flags: { runs?: number }) => {
       const benchmark = BENCHMARKS[name as keyof typeof BENCHMARKS];
-      if (!benchmark) throw new HubError('BENCHMARK_UNKNOWN', `There is no benchmark "${name}".`, { next: `Choose one of: ${names.join(', ')}.` });
+      if (!benchmark)
+        throw new HubError('BENCHMARK_UNKNOWN', `There is no benchmark "${name}".`, {
+          next: `Choose one of: ${names.join(', ')}.`,
+        });
       process.stderr.write('Measuring; this takes minutes and both cores ...\n');
       process.stdout.write(`${JSON.stringify(await benchmark(flags.runs), null, 2)}\n`);
     });

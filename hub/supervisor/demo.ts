@@ -4,6 +4,7 @@ import { applyPlan, fillDemo, loadApps, planApps } from '#apps';
 import { addSource } from '#cdc';
 import { type Config, type Logger, userError } from '#kernel';
 import { openEmbeddedLog } from '#stream';
+import { ensureProbeTable } from '../doctor/index.ts';
 import type { Reporter } from './reporter.ts';
 
 const SOURCE = 'business';
@@ -47,6 +48,7 @@ export async function prepareDemo(options: DemoOptions): Promise<void> {
       ? 'two years of business are there'
       : `two years of business: ${filled.rows.toLocaleString('en')} rows (${((performance.now() - started) / 1000).toFixed(1)} s)`,
   );
+  await ensureProbeTable(pool);
   await ensureSource(options, pool);
 }
 

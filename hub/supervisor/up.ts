@@ -28,6 +28,7 @@ export interface Hub {
   stop(): Promise<void>;
 }
 
+/** A user of the embedded engine who can only read, for people's own tools; its password is in the state folder. */
 const READER = 'bac_reader';
 
 /**
@@ -96,7 +97,6 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
       config: { ...config, http: { ...config.http, port: http.port } },
       postgresUrl,
       clickhouse: { url: clickhouse.url, user: config.clickhouse.user, password: clickhouse.password },
-      clickhouseReader: { user: READER, password: clickhouse.readerPassword },
       logDir: folder.log,
       stateRoot: folder.root,
       demo: at.demo,
@@ -153,13 +153,9 @@ async function startPostgres(at: Starting, run: Run): Promise<string> {
   return server.url;
 }
 
-async function startClickHouse(
-  at: Starting,
-  run: Run,
-): Promise<{ url: string; password: string; readerPassword: string }> {
+async function startClickHouse(at: Starting, run: Run): Promise<{ url: string; password: string }> {
   const { config, reporter, folder } = at;
   const started = performance.now();
-  const readerPassword = folder.secret('clickhouse-reader');
   if (config.clickhouse.url !== undefined) {
     if (config.clickhouse.password === undefined) {
       throw userError(
@@ -169,7 +165,7 @@ async function startClickHouse(
       );
     }
     reporter.done('ClickHouse', `yours, at ${new URL(config.clickhouse.url).host}`);
-    return { url: config.clickhouse.url, password: config.clickhouse.password, readerPassword };
+    return { url: config.clickhouse.url, password: config.clickhouse.password };
   }
   const password = config.clickhouse.password ?? folder.secret('clickhouse-password');
   const claimed = await claimPort(
@@ -187,7 +183,7 @@ async function startClickHouse(
       user: config.clickhouse.user,
       password,
       readonlyUser: READER,
-      readonlyPassword: readerPassword,
+      readonlyPassword: folder.secret('clickhouse-reader'),
       sessions: config.clickhouse.sessions,
       log: at.logger,
     });
@@ -198,7 +194,7 @@ async function startClickHouse(
     'ClickHouse',
     `ready on 127.0.0.1:${server.port} (${seconds(started)})${movedNote(claimed.moved, config.clickhouse.port)}`,
   );
-  return { url: server.url, password, readerPassword };
+  return { url: server.url, password };
 }
 
 /** The key that commands on this machine use: made once, kept in the state folder. */

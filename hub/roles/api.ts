@@ -1,0 +1,43 @@
+import { fileURLToPath } from 'node:url';
+import { addSource, pauseSource, removeSource, resnapshotSource, resumeSource, verifyTables } from '#cdc';
+import { discardDeadLetters, replayDeadLetters } from '#clickhouse';
+import { createHttpServer, type HubServices } from '../http/index.ts';
+import type { Role, RoleContext } from './context.ts';
+
+const WEB_ROOT = fileURLToPath(new URL('../../dashboards/web/dist', import.meta.url));
+
+/** Serves the web page, the HTTP API and the metrics. */
+export async function runApi(context: RoleContext): Promise<Role> {
+  const { settings } = context;
+  const server = createHttpServer({
+    ...context,
+    config: settings.config,
+    version: settings.version,
+    services: services(context),
+    webRoot: WEB_ROOT,
+  });
+  const { port } = await server.listen();
+  return {
+    facts: { port },
+    stats: () => ({}),
+    stop: () => server.close(),
+  };
+}
+
+function services({ pool, log, registry, warehouse }: RoleContext): HubServices {
+  return {
+    sources: {
+      add: (source) => addSource(pool, log, source),
+      pause: (name) => pauseSource(pool, log, name),
+      resume: (name) => resumeSource(pool, log, name),
+      remove: (name, options) => removeSource(pool, log, name, options),
+      resnapshot: (name, tables) => resnapshotSource(pool, log, name, tables),
+    },
+    verify: (request, onProgress, signal) =>
+      verifyTables({ pool, registry, warehouse, ...request, onProgress, signal }),
+    deadLetters: {
+      replay: (choice) => replayDeadLetters(pool, log, choice),
+      discard: (choice) => discardDeadLetters(pool, choice),
+    },
+  };
+}
