@@ -29,7 +29,7 @@ export async function drainSlot(
   const done = Promise.withResolvers<void>();
   let messages = 0;
   let bytes = 0;
-  let rest = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
   connection.once('copyBothResponse', () => {});
   stream.removeAllListeners('data');
   stream.on('data', (chunk: Buffer) => {

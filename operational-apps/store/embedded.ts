@@ -64,6 +64,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   if (!existsSync(join(cluster, 'PG_VERSION'))) await initialise(binaries, cluster, password);
   const port = options.port === 0 ? await freePort() : options.port;
   if (options.port !== 0) await assertPortFree(port);
+  await endOrphan(options.dir, cluster);
   const child = await launch(binaries, cluster, port, options);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const url = `postgresql://bac:${password}@127.0.0.1:${port}/bac`;
@@ -100,6 +101,35 @@ function clusterFolder(dir: string, { account }: PostgresBinaries): string {
     symlinkSync(outside, wanted);
   }
   return wanted;
+}
+
+/**
+ * PostgreSQL outlives a hub that was killed with -9. If the process that started it is gone, the
+ * server is shut down (fast, nothing committed is lost) so that this one can start; if that process
+ * lives, the folder is in use and starting fails with the server's own message.
+ */
+async function endOrphan(dir: string, cluster: string): Promise<void> {
+  const owner = join(dir, 'owner');
+  const previous = existsSync(owner) ? Number(readFileSync(owner, 'utf8')) : null;
+  const pidFile = join(cluster, 'postmaster.pid');
+  if (previous !== null && !isAlive(previous) && existsSync(pidFile)) {
+    const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+    if (isAlive(pid)) {
+      process.kill(pid, 'SIGINT');
+      // Not our child, so no exit event: its pid file goes when it has ended.
+      while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  if (previous === null || !isAlive(previous)) writeFileSync(owner, String(process.pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 function clusterPassword(dir: string): string {

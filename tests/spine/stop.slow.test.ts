@@ -22,9 +22,9 @@ test('SIGTERM ends everything within 10 s, with exit 0 and no process left', asy
   expect(pids.filter(alive)).toEqual([]);
 });
 
-test('when the supervisor is killed with -9 its processes end by themselves', async () => {
+test('when the supervisor is killed with -9 its roles end by themselves and the next start takes over', async () => {
   await using hub = await testHub();
-  const pids = Object.entries(hub.processes());
+  const pids = Object.entries(hub.processes()).filter(([name]) => name !== 'postgres');
   hub.kill('SIGKILL');
   await hub.exited;
   await eventually(
@@ -32,4 +32,7 @@ test('when the supervisor is killed with -9 its processes end by themselves', as
     15_000,
     () => `left: ${pids.filter(([, pid]) => alive(pid)).map(([name]) => name)}`,
   );
+  const again = await testHub({ stateDir: hub.stateDir });
+  again.kill('SIGTERM');
+  expect(await again.exited).toBe(0);
 });
