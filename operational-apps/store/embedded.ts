@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
@@ -114,7 +114,7 @@ async function endOrphan(dir: string, cluster: string): Promise<void> {
   const pidFile = join(cluster, 'postmaster.pid');
   if (previous !== null && !isAlive(previous) && existsSync(pidFile)) {
     const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
-    if (isAlive(pid)) {
+    if (isAlive(pid) && commandOf(pid).includes(cluster)) {
       process.kill(pid, 'SIGINT');
       // Not our child, so no exit event: its pid file goes when it has ended.
       while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -129,6 +129,17 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Command line of a process: a number alone may belong to another program by now. */
+function commandOf(pid: number): string {
+  try {
+    return process.platform === 'linux'
+      ? readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      : execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
+  } catch {
+    return '';
   }
 }
 
