@@ -1,0 +1,1 @@
+export { createWarehouse, type WarehouseOptions } from './warehouse.ts';

@@ -1,0 +1,150 @@
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { transientError, userError } from '#kernel';
+import { Connection, type Params } from './connection.ts';
+import { EngineError, refusal } from './engine-error.ts';
+import { loadLibrary, tryLock } from './library.ts';
+
+export type Settings = ReadonlyMap<string, string>;
+
+export interface EngineOptions {
+  readonly dir: string;
+  /** Memory of all queries together; over it the engine refuses with MEMORY_LIMIT_EXCEEDED. */
+  readonly maxMemoryBytes: number;
+}
+
+const MiB = 1024 * 1024;
+
+/** Settings of every request unless it says otherwise. */
+const DEFAULTS: Settings = new Map([
+  ['max_insert_threads', '1'],
+  ['max_threads', '0'],
+]);
+
+/** What a durable, one-process engine does anyway, or what only a server can do. */
+const IGNORED = new Set(['async_insert', 'wait_for_async_insert', 'log_comment', 'log_queries']);
+
+/**
+ * The engine of this process on one folder. One connection is kept open for control, so that the
+ * engine outlives the requests' connections.
+ */
+export class Engine {
+  readonly #args: readonly string[];
+  readonly #control: Connection;
+  readonly #known: ReadonlySet<string>;
+  /** Folder for pipes and spooled inserts. */
+  readonly scratch: string;
+  readonly version: string;
+  readonly timezone: string;
+  #controlTurn: Promise<unknown> = Promise.resolve();
+
+  private constructor(args: readonly string[], control: Connection, scratch: string, facts: EngineFacts) {
+    this.#args = args;
+    this.#control = control;
+    this.#known = facts.settings;
+    this.scratch = scratch;
+    this.version = facts.version;
+    this.timezone = facts.timezone;
+  }
+
+  /** Errors: CLICKHOUSE_FOLDER_IN_USE, CLICKHOUSE_START_FAILED. */
+  static async open(options: EngineOptions): Promise<Engine> {
+    mkdirSync(options.dir, { recursive: true });
+    loadLibrary();
+    lockFolder(options.dir);
+    const scratch = join(options.dir, 'scratch');
+    rmSync(scratch, { recursive: true, force: true });
+    mkdirSync(scratch, { mode: 0o700 });
+    const args = [
+      `--path=${join(options.dir, 'data')}`,
+      `--max_server_memory_usage=${options.maxMemoryBytes}`,
+      `--mark_cache_size=${64 * MiB}`,
+      `--index_mark_cache_size=${16 * MiB}`,
+      `--primary_index_cache_size=${64 * MiB}`,
+      '--uncompressed_cache_size=0',
+      `--compiled_expression_cache_size=${16 * MiB}`,
+      '--background_pool_size=2',
+      '--background_schedule_pool_size=4',
+    ];
+    const control = await Connection.open(args);
+    if (!control) {
+      throw userError(
+        'CLICKHOUSE_START_FAILED',
+        `The ClickHouse engine did not open ${options.dir}.`,
+        'See the log with BAC_LOG_LEVEL=debug.',
+      );
+    }
+    return new Engine(args, control, scratch, await readFacts(control));
+  }
+
+  /** A connection of its own with `settings` on top of the defaults. Throws the engine's exception for a bad one. */
+  async connect(settings: Settings, options: { readonly: boolean; comment: string }): Promise<Connection> {
+    const wanted = new Map(DEFAULTS);
+    for (const [name, value] of settings) {
+      if (!this.#known.has(name)) throw refusal(115, 'UNKNOWN_SETTING', `Unknown setting '${name}'`);
+      if (!IGNORED.has(name)) wanted.set(name, value);
+    }
+    wanted.set('log_comment', options.comment);
+    if (options.readonly) wanted.set('readonly', '1');
+    const args = [...wanted].map(([name, value]) => `--${name}=${value}`);
+    if (args.some((arg) => arg.includes('\0')))
+      throw refusal(36, 'BAD_ARGUMENTS', 'A setting holds a NUL byte');
+    const connection = await Connection.open([...this.#args.slice(0, 1), ...args]);
+    if (connection) return connection;
+    for (const [name, value] of settings)
+      await this.control(`SET ${name} = {value:String}`, new Map([['value', value]]));
+    throw transientError('CLICKHOUSE_CONNECT_FAILED', 'The engine opened no connection.');
+  }
+
+  /** A statement of the front's own. One at a time. */
+  control(sql: string, params?: Params): Promise<Buffer> {
+    const turn = this.#controlTurn.then(
+      async () => (await this.#control.run(sql, 'TabSeparated', params)).bytes,
+    );
+    this.#controlTurn = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Asks the engine to end the statement that runs under `comment`; returns at once. */
+  async kill(comment: string): Promise<void> {
+    await this.control(
+      "KILL QUERY WHERE Settings['log_comment'] = {comment:String} ASYNC",
+      new Map([['comment', comment]]),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#controlTurn.catch((error: unknown) => {
+      if (!(error instanceof EngineError)) throw error;
+    });
+    await this.#control.close();
+  }
+}
+
+interface EngineFacts {
+  readonly version: string;
+  readonly timezone: string;
+  readonly settings: ReadonlySet<string>;
+}
+
+async function readFacts(control: Connection): Promise<EngineFacts> {
+  const lines = async (sql: string): Promise<string[]> =>
+    (await control.run(sql)).bytes.toString().trimEnd().split('\n');
+  const [version, timezone] = await lines('SELECT arrayJoin([version(), timezone()])');
+  return {
+    version: version!,
+    timezone: timezone!,
+    settings: new Set(await lines('SELECT name FROM system.settings')),
+  };
+}
+
+function lockFolder(dir: string): void {
+  const fd = openSync(join(dir, 'lock'), 'a');
+  if (tryLock(fd)) return;
+  closeSync(fd);
+  throw userError(
+    'CLICKHOUSE_FOLDER_IN_USE',
+    `Another ClickHouse engine is running on ${dir}.`,
+    'Stop the other hub (`bac status` shows it) or set BAC_STATE_DIR to another folder.',
+  );
+}

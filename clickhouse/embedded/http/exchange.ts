@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { chIdent, type Logger } from '#kernel';
+import type { Admission } from '../admission.ts';
+import { type Connection, type Engine, refusal } from '../engine/index.ts';
+import { parseStatement, type Statement } from '../sql/statement.ts';
+import { runStatement, SPOOLED_BYTES } from '../statements/index.ts';
+import { type Account, authenticate } from './auth.ts';
+import { BodyReader, bodyOf } from './body.ts';
+import { type RequestParameters, readParameters } from './request.ts';
+import { Reply } from './response.ts';
+
+export interface Front {
+  readonly engine: Engine;
+  readonly reads: Admission;
+  readonly inserts: Admission;
+  readonly accounts: readonly Account[];
+  readonly log: Logger;
+  /** Ids of the statements under way, with what ends each. */
+  readonly running: Map<string, AbortController>;
+}
+
+/** The longest statement text; an insert's data does not count. */
+const MAX_SQL_BYTES = 16 * 1024 * 1024;
+const WHITESPACE = /^\s*$/;
+
+/** One request for a statement, from its first header to its last byte. Never rejects. */
+export async function exchange(
+  front: Front,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  let reply = new Reply(request, response, { queryId: '', ...facts(front) }, false);
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort(refusal(394, 'QUERY_WAS_CANCELLED', 'The client went away'));
+  });
+  try {
+    const parameters = readParameters(request);
+    const queryId = parameters.queryId ?? randomUUID();
+    const compress = parameters.settings.get('enable_http_compression') === '1';
+    reply = new Reply(request, response, { queryId, ...facts(front) }, compress);
+    const account = authenticate(request, parameters, front.accounts);
+    if (front.running.has(queryId)) {
+      throw refusal(
+        216,
+        'QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING',
+        `Query with id = ${queryId} is already running`,
+      );
+    }
+    front.running.set(queryId, gone);
+    try {
+      await serve(front, { parameters, account, queryId, reply, signal: gone.signal, request });
+    } finally {
+      front.running.delete(queryId);
+    }
+  } catch (error) {
+    if (response.closed || response.destroyed) {
+      front.log.debug({ err: error }, 'a client went away');
+      return;
+    }
+    reply.fail(error);
+    // What is left of the body is thrown away, so that the connection can be used again.
+    request.resume();
+  }
+}
+
+interface Served {
+  readonly parameters: RequestParameters;
+  readonly account: Account;
+  readonly queryId: string;
+  readonly reply: Reply;
+  readonly signal: AbortSignal;
+  readonly request: IncomingMessage;
+}
+
+async function serve(front: Front, served: Served): Promise<void> {
+  const { parameters, account, queryId, reply, signal, request } = served;
+  const body = new BodyReader(bodyOf(request));
+  const { statement, inline } = await readStatement(parameters.query, body);
+  const inserts = statement.kind === 'insert' || statement.kind === 'insert-input';
+  const ticket = await (inserts ? front.inserts : front.reads).enter(signal);
+  try {
+    const connection = await front.engine.connect(parameters.settings, {
+      readonly: account.readonly,
+      comment: queryId,
+    });
+    try {
+      await use(connection, parameters.database);
+      await runStatement(
+        {
+          engine: front.engine,
+          connection,
+          comment: queryId,
+          params: parameters.params,
+          defaultFormat: parameters.defaultFormat ?? 'TabSeparated',
+          reply,
+          signal,
+        },
+        statement,
+        { inline, body },
+      );
+    } finally {
+      await connection.close();
+    }
+  } finally {
+    ticket.release();
+  }
+}
+
+/**
+ * The statement is the `query` parameter and the body behind it, with a line end in between; for an insert
+ * what follows FORMAT or VALUES is data and stays unread.
+ */
+async function readStatement(
+  query: string,
+  body: BodyReader,
+): Promise<{ statement: Statement; inline: Buffer }> {
+  const lead = Buffer.from(query === '' ? '' : `${query}\n`);
+  await body.hold(SPOOLED_BYTES);
+  for (;;) {
+    const text = Buffer.concat([lead, body.held]);
+    if (!body.ended && text.length > MAX_SQL_BYTES) throw tooLarge();
+    // One character per byte, so that offsets are the data's too.
+    const statement = inUtf8(parseStatement(text.toString('latin1')));
+    const dataAt = 'dataAt' in statement ? statement.dataAt : text.length;
+    if (!body.ended && dataAt >= text.length && !('dataAt' in statement && lead.length >= dataAt)) {
+      await body.hold(MAX_SQL_BYTES + 1);
+      continue;
+    }
+    if (!('dataAt' in statement) && text.length > MAX_SQL_BYTES) throw tooLarge();
+    const inline = lead.subarray(Math.min(dataAt, lead.length));
+    body.skip(Math.max(0, dataAt - lead.length));
+    return { statement, inline: WHITESPACE.test(inline.toString('latin1')) ? Buffer.alloc(0) : inline };
+  }
+}
+
+const tooLarge = (): Error =>
+  refusal(229, 'QUERY_IS_TOO_LARGE', `The statement is longer than ${MAX_SQL_BYTES} bytes`);
+
+function inUtf8(statement: Statement): Statement {
+  const text = (latin1: string): string => Buffer.from(latin1, 'latin1').toString();
+  if (statement.kind === 'insert') return { ...statement, head: text(statement.head) };
+  if (statement.kind === 'command') return { ...statement, sql: text(statement.sql) };
+  if (statement.kind === 'select') {
+    const { sql, at } = statement;
+    return { ...statement, sql: text(sql), at: { offset: text(sql.slice(0, at.offset)).length } };
+  }
+  const { sql, input } = statement;
+  return {
+    ...statement,
+    sql: text(sql),
+    input: {
+      start: text(sql.slice(0, input.start)).length,
+      end: text(sql.slice(0, input.end)).length,
+      structure: text(input.structure),
+    },
+  };
+}
+
+async function use(connection: Connection, database: string | null): Promise<void> {
+  if (database !== null && database !== '' && database !== 'default') {
+    await connection.run(`USE ${chIdent(database)}`);
+  }
+}
+
+const facts = ({ engine }: Front): { timezone: string; version: string } => ({
+  timezone: engine.timezone,
+  version: engine.version,
+});
