@@ -1,3 +1,4 @@
+export * from './capture/index.ts';
 export {
   type Alignment,
   alignRelation,

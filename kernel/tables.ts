@@ -84,6 +84,16 @@ export interface TableSchema extends TableId {
   readonly comment?: string;
   /** What later changes of shape are compared with; absent when the catalog was not at hand. */
   readonly origin?: TableOrigin;
+  /** Where in the source's change stream rows of this shape begin; only capture looks at it. */
+  readonly since?: StreamPosition;
+}
+
+/** The change stream is ordered by the commit of the transaction, then by the change within it. */
+export interface StreamPosition {
+  readonly commit: number;
+  readonly change: number;
+  /** The first shape of a snapshot generation: changes before it are in the snapshot. */
+  readonly snapshot: boolean;
 }
 
 /** Identity of the stored table behind a schema version. */

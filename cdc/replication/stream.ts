@@ -8,7 +8,7 @@ import { Frames } from './frames.ts';
 export interface ReplicationOptions {
   readonly url: string;
   readonly slot: string;
-  readonly publication: string;
+  readonly publications: readonly string[];
   /** Where to start; 0 = where the slot stands. The server never goes back before the slot's position. */
   readonly from?: number;
   readonly log: Logger;
@@ -127,8 +127,8 @@ export class ReplicationStream {
 
   /** Sends START_REPLICATION; resolves when the server streams. */
   async open(): Promise<void> {
-    const { slot, publication, from = 0, statusMs = 5000, deadMs = 30_000 } = this.#options;
-    const names = pgLiteral(pgIdent(publication)).trim();
+    const { slot, publications, from = 0, statusMs = 5000, deadMs = 30_000 } = this.#options;
+    const names = pgLiteral(publications.map(pgIdent).join(',')).trim();
     const command = `START_REPLICATION SLOT ${pgIdent(slot)} LOGICAL ${formatLsn(from)} (proto_version '1', publication_names ${names})`;
     const text = Buffer.from(`${command}\0`);
     const header = Buffer.alloc(5);

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { CONTROL_TOPIC, type ControlMessage, type LogRecord, type TopicBatch } from '#kernel';
+
+/** One record for the control topic. */
+export const controlRecord = (message: ControlMessage): LogRecord => ({
+  key: null,
+  value: Buffer.from(JSON.stringify(message)),
+});
+
+export const controlBatch = (...messages: ControlMessage[]): TopicBatch => ({
+  topic: CONTROL_TOPIC,
+  partition: 0,
+  records: messages.map(controlRecord),
+});
+
+/** Progress is told anew all the time, so little of it has to be kept. */
+export const CONTROL_TOPIC_CONFIG = {
+  partitions: 1,
+  retentionMs: 24 * 3_600_000,
+  retentionBytes: 64 * 1024 * 1024,
+} as const;
+
+const sourceMessage = z.object({ type: z.literal('source'), source: z.string() });
+
+/** Name of the source a control record is about if it asks for attention, else null. */
+export function changedSource(record: LogRecord): string | null {
+  if (record.value === null || !record.value.includes('"source"')) return null;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(record.value.toString());
+  } catch {
+    return null; // not ours: the topic's writers are checked, a foreign record changes nothing
+  }
+  const message = sourceMessage.safeParse(parsed);
+  return message.success ? message.data.source : null;
+}

@@ -1,0 +1,10 @@
+export { createCapture } from './capture.ts';
+export {
+  addSource,
+  type NewSource,
+  pauseSource,
+  removeSource,
+  resnapshotSource,
+  resumeSource,
+} from './sources.ts';
+export type { Capture, CaptureOptions, CaptureStats, SourceStats } from './types.ts';

@@ -1,0 +1,138 @@
+import pg, { type Pool } from 'pg';
+import { assertName, type ChangeLog, CONTROL_TOPIC, nearest, userError } from '#kernel';
+import { introspectTables, preflight, type SourceKind } from '../catalog/index.ts';
+import { CONTROL_TOPIC_CONFIG, controlBatch } from './control.ts';
+import { sourceNames } from './source-rows.ts';
+
+export interface NewSource {
+  /** Also the warehouse database's name. */
+  readonly name: string;
+  readonly kind: SourceKind;
+  /** Connection string, secret included. */
+  readonly url: string;
+  /** `table`, `schema.table` or `schema.*`; absent = all tables, also those made later. */
+  readonly tables?: readonly string[];
+}
+
+/**
+ * Checks and registers a source; capture begins at once. Nothing is changed at the source here.
+ * Errors (user): NAME_INVALID, SOURCE_EXISTS, SOURCE_URL_INVALID, SOURCE_UNREACHABLE,
+ * SOURCE_AUTH_FAILED, SOURCE_DATABASE_MISSING, SOURCE_WAL_LEVEL, SOURCE_NO_REPLICATION_RIGHT,
+ * TABLE_NOT_FOUND with the nearest name.
+ */
+export async function addSource(pool: Pool, log: ChangeLog, source: NewSource): Promise<void> {
+  assertName('Source', source.name);
+  if (source.name === 'bac' || source.name === 'system' || source.name === 'default') {
+    throw userError(
+      'NAME_INVALID',
+      `"${source.name}" is a name the hub keeps for itself.`,
+      'Choose another.',
+    );
+  }
+  const { rowCount } = await pool.query('SELECT 1 FROM bac.sources WHERE name = $1', [source.name]);
+  if (rowCount) throw exists(source.name);
+  await preflight(source.url, source.kind);
+  const tables = source.tables?.map((name) => (name.includes('.') ? name : `public.${name}`));
+  if (tables) await assertTables(source, tables);
+  const inserted = await pool.query(
+    `INSERT INTO bac.sources (name, kind, url, options) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+    [source.name, source.kind, source.url, JSON.stringify(tables ? { tables } : {})],
+  );
+  if (inserted.rowCount === 0) throw exists(source.name);
+  await tell(log, source.name);
+}
+
+/** Stops reading; the slot stays and keeps WAL at the source. Errors: SOURCE_NOT_FOUND (user). */
+export const pauseSource = (pool: Pool, log: ChangeLog, name: string): Promise<void> =>
+  want(pool, log, name, 'paused');
+
+/** Goes on where it was paused. Errors: SOURCE_NOT_FOUND (user). */
+export const resumeSource = (pool: Pool, log: ChangeLog, name: string): Promise<void> =>
+  want(pool, log, name, 'running');
+
+/** Drops slot, publication, topics and warehouse tables of the source. Errors: SOURCE_NOT_FOUND (user). */
+export const removeSource = (pool: Pool, log: ChangeLog, name: string): Promise<void> =>
+  want(pool, log, name, 'removing');
+
+/** Reads tables (all if not named) anew from the source. Errors: SOURCE_NOT_FOUND, TABLE_NOT_FOUND (user). */
+export async function resnapshotSource(
+  pool: Pool,
+  log: ChangeLog,
+  name: string,
+  tables?: readonly string[],
+): Promise<void> {
+  await assertSource(pool, name);
+  const wanted = tables?.map((table) => (table.includes('.') ? table : `public.${table}`)) ?? ['*'];
+  if (tables) {
+    const { rows } = await pool.query<{ name: string }>(
+      "SELECT schema_name || '.' || table_name AS name FROM bac.tables WHERE source = $1",
+      [name],
+    );
+    const known = rows.map((row) => row.name);
+    for (const table of wanted) {
+      if (!known.includes(table)) throw tableMissing(name, table, known);
+    }
+  }
+  await pool.query(
+    `UPDATE bac.sources SET options = options || jsonb_build_object('resnapshot',
+       coalesce(options->'resnapshot', '[]'::jsonb) || $2::jsonb) WHERE name = $1`,
+    [name, JSON.stringify(wanted)],
+  );
+  await tell(log, name);
+}
+
+async function want(pool: Pool, log: ChangeLog, name: string, desired: string): Promise<void> {
+  await assertSource(pool, name);
+  await pool.query("UPDATE bac.sources SET desired = $2 WHERE name = $1 AND desired <> 'removing'", [
+    name,
+    desired,
+  ]);
+  await tell(log, name);
+}
+
+async function tell(log: ChangeLog, source: string): Promise<void> {
+  await log.ensureTopic(CONTROL_TOPIC, CONTROL_TOPIC_CONFIG);
+  await log.append([controlBatch({ type: 'source', source })]);
+}
+
+async function assertSource(pool: Pool, name: string): Promise<void> {
+  const names = await sourceNames(pool);
+  if (names.includes(name)) return;
+  const near = nearest(name, names);
+  throw userError(
+    'SOURCE_NOT_FOUND',
+    `There is no source "${name}".`,
+    near ? `Did you mean "${near}"?` : `Sources: ${names.join(', ') || 'none yet'}.`,
+  );
+}
+
+async function assertTables(source: NewSource, tables: readonly string[]): Promise<void> {
+  const client = new pg.Client({ connectionString: source.url, connectionTimeoutMillis: 10_000 });
+  client.on('error', () => undefined); // also rejects the query that runs
+  await client.connect();
+  try {
+    const found = await introspectTables(client, source.name, { tables });
+    const refused = found.find(
+      ({ reason, schema }) => reason !== null && tables.includes(`${schema.schema}.${schema.table}`),
+    );
+    if (refused?.reason) throw userError(refused.reason.code, refused.reason.message, refused.reason.next);
+  } finally {
+    await client.end();
+  }
+}
+
+const exists = (name: string): Error =>
+  userError(
+    'SOURCE_EXISTS',
+    `There already is a source "${name}".`,
+    'Choose another name, or remove that one first.',
+  );
+
+function tableMissing(source: string, table: string, known: readonly string[]): Error {
+  const near = nearest(table, known);
+  return userError(
+    'TABLE_NOT_FOUND',
+    `Source "${source}" has no table "${table}".`,
+    near ? `Did you mean "${near}"?` : 'bac status lists its tables.',
+  );
+}

@@ -1,0 +1,342 @@
+import {
+  type ChangeLog,
+  type Logger,
+  type Registry,
+  type TableEntry,
+  type TableId,
+  type TableSchema,
+  tableKey,
+  toHubError,
+} from '#kernel';
+import { alignRelation, type CatalogTable, introspectTables } from '../catalog/index.ts';
+import type { Relation } from '../pgoutput/index.ts';
+import { ensurePublication, type Publication } from '../slots/index.ts';
+import { controlBatch } from './control.ts';
+import type { SourceClient } from './source-client.ts';
+import { type CapturedTable, newTable, type Route, shapeAt, sinceOf } from './table.ts';
+
+export interface TableBookOptions {
+  readonly source: string;
+  readonly client: SourceClient;
+  readonly registry: Registry;
+  readonly log: ChangeLog;
+  readonly logger: Logger;
+  /** Asked for by the operator; undefined = all. */
+  readonly wanted: readonly string[] | undefined;
+  readonly topic: {
+    readonly partitions: number;
+    readonly retentionMs?: number;
+    readonly retentionBytes?: number;
+  };
+  /** The table (re)begins: snapshot it once `ready` says true. */
+  readonly onSnapshot: (table: CapturedTable, schema: TableSchema, ready: () => Promise<boolean>) => void;
+  /** Its running snapshot is no longer wanted. */
+  readonly onCancel: (table: CapturedTable) => void;
+}
+
+const ALWAYS = async (): Promise<boolean> => true;
+
+/** The tables of one source while a session runs: registration, shapes, new beginnings. */
+export class TableBook {
+  readonly #options: TableBookOptions;
+  readonly #tables = new Map<string, CapturedTable>();
+  #catalog = new Map<string, CatalogTable>();
+  #publication: Publication = { names: [], discovers: false, pending: [] };
+
+  constructor(options: TableBookOptions) {
+    this.#options = options;
+  }
+
+  get tables(): IterableIterator<CapturedTable> {
+    return this.#tables.values();
+  }
+
+  get publication(): Publication {
+    return this.#publication;
+  }
+
+  /** True if the operator asked for this table. The hub's own schema never is captured. */
+  wants(schema: string, table: string): boolean {
+    if (schema === 'bac') return false;
+    const { wanted } = this.#options;
+    if (!wanted) return true;
+    return wanted.some((name) => {
+      const full = name.includes('.') ? name : `public.${name}`;
+      return full === `${schema}.${table}` || full === `${schema}.*`;
+    });
+  }
+
+  /** Publishes what is to be captured; before the slot is made, and again when tables come and go. */
+  async publish(): Promise<void> {
+    const { client, source, wanted } = this.#options;
+    this.#publication = await client.use(async (connection) => {
+      const tables = wanted
+        ? (await introspectTables(connection, source)).map(({ schema }) => schema)
+        : 'all';
+      const chosen =
+        tables === 'all' ? tables : tables.filter(({ schema, table }) => this.wants(schema, table));
+      return ensurePublication(connection, source, chosen, client.profile);
+    });
+  }
+
+  /**
+   * Takes up every table at the beginning of a session. `fresh`: the slot is new, so that changes may
+   * be missing and every table begins anew.
+   */
+  async open(fresh: boolean, again: ReadonlySet<string>): Promise<void> {
+    const { registry, source } = this.#options;
+    const position = await this.#options.client.position();
+    await this.#look();
+    const ready = await this.#options.client.inFlight();
+    const entries = new Map((await registry.tables(source)).map((entry) => [tableKey(entry), entry]));
+    for (const [key, found] of this.#catalog) {
+      await this.#take(found, entries.get(key), fresh || again.has(key) || again.has('*'), position, ready);
+    }
+    for (const [key, entry] of entries) {
+      if (!this.#catalog.has(key)) await this.#gone(entry);
+    }
+  }
+
+  /** Looks through the catalog for tables that came, went, or can be captured now; retries failed ones. */
+  async rescan(retryFailedAfterMs: number): Promise<void> {
+    const { registry, client } = this.#options;
+    const position = await client.position();
+    const before = this.#catalog;
+    await this.#look();
+    const news = [...this.#catalog].filter(([key, found]) => {
+      const table = this.#tables.get(key);
+      const changed = (before.get(key)?.reason === null) !== (found.reason === null);
+      const retry = table?.failedAt != null && performance.now() - table.failedAt > retryFailedAfterMs;
+      return !table || changed || retry;
+    });
+    const gone = [...this.#tables.values()].filter(
+      (table) => before.has(tableKey(table.id)) && !this.#catalog.has(tableKey(table.id)),
+    );
+    for (const table of gone) {
+      const entry = await registry.table(table.id);
+      if (entry) await this.#gone(entry);
+    }
+    if (news.length === 0 && this.#publication.pending.length === 0) return;
+    const pending = new Set(this.#publication.pending.map(tableKey));
+    await this.publish();
+    const ready = await client.inFlight();
+    const still = new Set(this.#publication.pending.map(tableKey));
+    for (const [key, found] of this.#catalog) {
+      const isNew = news.some(([name]) => name === key);
+      const published = pending.has(key) && !still.has(key);
+      if (!isNew && !published) continue;
+      await this.#take(found, (await registry.table(found.schema)) ?? undefined, true, position, ready);
+    }
+  }
+
+  /** The table for a relation of the stream; makes one known that the catalog has and nobody saw yet. */
+  async tableFor(relation: Relation): Promise<CapturedTable | null> {
+    if (!this.wants(relation.schema, relation.table)) return null;
+    const known = this.#tables.get(tableKey(relation));
+    if (known) return known;
+    await this.rescan(Number.POSITIVE_INFINITY);
+    return this.#tables.get(tableKey(relation)) ?? null;
+  }
+
+  /**
+   * The shape of rows under `route.relation` at this position; null = skip them. Stores a new version
+   * before it is used for the first time (SPEC 5).
+   */
+  async resolve(
+    route: Route,
+    table: CapturedTable,
+    commit: number,
+    change: number,
+  ): Promise<TableSchema | null> {
+    const index = shapeAt(table, commit, change);
+    const candidate = table.versions[index];
+    if (!candidate) return null;
+    if (index < table.versions.length - 1) {
+      // Read again after a restart: the shape is known from the first time.
+      route.until = sinceOf(table.versions[index + 1]!).commit;
+      return candidate;
+    }
+    route.until = Number.POSITIVE_INFINITY;
+    const key = tableKey(table.id);
+    let alignment = alignRelation(candidate, route.relation, this.#catalog.get(key) ?? null);
+    if (alignment.change !== 'same') {
+      await this.#look();
+      alignment = alignRelation(candidate, route.relation, this.#catalog.get(key) ?? null);
+    }
+    if (alignment.change === 'same') return candidate;
+    const { logger, registry } = this.#options;
+    if (alignment.change === 'resnapshot') {
+      const found = this.#catalog.get(key);
+      logger.warn({ table: key, details: alignment.details }, 'table is snapshotted again');
+      if (found) await this.begin(table, await this.#options.client.position());
+      else {
+        const entry = await registry.table(table.id);
+        if (entry) await this.#gone(entry);
+      }
+      return null;
+    }
+    logger.info({ table: key, details: alignment.details }, 'table has a new shape');
+    const schema: TableSchema = {
+      ...alignment.schema,
+      version: candidate.version + 1,
+      since: { commit, change, snapshot: false },
+    };
+    await registry.addVersion(schema);
+    await registry.updateTable(table.id, { version: schema.version });
+    table.versions.push(schema);
+    await this.tell(table.id);
+    return schema;
+  }
+
+  /**
+   * A new generation of the table from its present shape: changes committed before the position are in
+   * the snapshot, later ones are streamed with the new generation.
+   */
+  async begin(table: CapturedTable, position: number): Promise<void> {
+    await this.#look();
+    const found = this.#catalog.get(tableKey(table.id));
+    const ready = await this.#options.client.inFlight();
+    const entry = await this.#options.registry.table(table.id);
+    if (found) await this.#take(found, entry ?? undefined, true, position, ready);
+    else if (entry) await this.#gone(entry);
+  }
+
+  /** Stops one table with its reason; the others go on (SPEC 8). */
+  async fail(table: CapturedTable, thrown: unknown): Promise<void> {
+    const error = toHubError(thrown);
+    this.#options.logger.error({ table: tableKey(table.id), err: error }, 'table failed');
+    table.muted = true;
+    table.failedAt = performance.now();
+    for (const route of table.routes) route.encoder = null;
+    await this.#options.registry.updateTable(table.id, { state: 'failed', error: shown(error) });
+    await this.tell(table.id);
+  }
+
+  async tell(id: TableId): Promise<void> {
+    const { source, schema, table } = id;
+    await this.#options.log.append([controlBatch({ type: 'table', source, schema, table })]);
+  }
+
+  async #look(): Promise<void> {
+    const { client, source } = this.#options;
+    const found = await client.use((connection) => introspectTables(connection, source));
+    this.#catalog = new Map(
+      found
+        .filter(({ schema }) => this.wants(schema.schema, schema.table))
+        .map((table) => [tableKey(table.schema), table]),
+    );
+  }
+
+  async #take(
+    found: CatalogTable,
+    entry: TableEntry | undefined,
+    anew: boolean,
+    position: number,
+    ready: () => Promise<boolean>,
+  ): Promise<void> {
+    const { registry, source } = this.#options;
+    const id: TableId = { source, schema: found.schema.schema, table: found.schema.table };
+    const key = tableKey(id);
+    const table = this.#tables.get(key) ?? newTable(id, await this.#ensureTopic(id));
+    this.#tables.set(key, table);
+    if (found.reason) {
+      table.muted = true;
+      await registry.upsertTable({
+        ...id,
+        topic: table.topic,
+        state: 'unsupported',
+        generation: entry?.generation ?? 0,
+        version: entry?.version ?? 0,
+        snapshotRows: 0,
+        estimatedRows: found.estimatedRows,
+        error: found.reason,
+      });
+      await this.tell(id);
+      return;
+    }
+    if (entry && table.versions.length === 0) await this.#remember(table, entry);
+    const latest = table.versions.at(-1);
+    const resumes =
+      !anew &&
+      entry !== undefined &&
+      latest !== undefined &&
+      (latest.origin === undefined || latest.origin.oid === found.oid) &&
+      (entry.state === 'streaming' || entry.state === 'pending' || entry.state === 'snapshotting');
+    if (resumes) {
+      if (entry.state !== 'streaming') this.#options.onSnapshot(table, latest, ALWAYS);
+      return;
+    }
+    const schema: TableSchema = {
+      ...found.schema,
+      version: (entry?.version ?? 0) + 1,
+      since: { commit: position, change: 0, snapshot: true },
+    };
+    this.#options.onCancel(table);
+    const generation = (entry?.generation ?? 0) + 1;
+    await registry.addVersion(schema);
+    await registry.upsertTable({
+      ...id,
+      topic: table.topic,
+      state: 'pending',
+      generation,
+      version: schema.version,
+      snapshotRows: 0,
+      estimatedRows: found.estimatedRows,
+      error: null,
+    });
+    table.generation = generation;
+    table.versions = [schema];
+    table.muted = false;
+    table.failedAt = null;
+    for (const route of table.routes) route.encoder = null;
+    await this.tell(id);
+    const pending = this.#publication.pending.some((waiting) => tableKey(waiting) === key);
+    if (!pending) this.#options.onSnapshot(table, schema, ready);
+  }
+
+  /** The shapes since the newest snapshot, as stored. */
+  async #remember(table: CapturedTable, entry: TableEntry): Promise<void> {
+    const { registry } = this.#options;
+    const versions: TableSchema[] = [];
+    for (let number = entry.version; number > 0; number -= 1) {
+      const schema = await registry.version(table.id, number);
+      if (!schema) break;
+      versions.unshift(schema);
+      if (sinceOf(schema).snapshot) break;
+    }
+    table.versions = versions;
+    table.generation = entry.generation;
+  }
+
+  async #gone(entry: TableEntry): Promise<void> {
+    const { registry, source } = this.#options;
+    const id: TableId = { source, schema: entry.schema, table: entry.table };
+    const key = tableKey(id);
+    let table = this.#tables.get(key);
+    if (!table) {
+      table = newTable(id, await this.#ensureTopic(id));
+      this.#tables.set(key, table);
+      // Changes made before the drop may still be in the stream.
+      if (entry.generation > 0) await this.#remember(table, entry);
+    }
+    this.#options.onCancel(table);
+    if (entry.state === 'dropped') return;
+    this.#options.logger.warn({ table: key }, 'table was dropped at the source');
+    await registry.updateTable(id, { state: 'dropped' });
+    await this.tell(id);
+  }
+
+  async #ensureTopic(id: TableId): Promise<number> {
+    const { log, topic } = this.#options;
+    const { topic: name } = newTable(id, 0);
+    await log.ensureTopic(name, topic);
+    const info = (await log.topics(name)).find((candidate) => candidate.topic === name);
+    return info?.partitions ?? topic.partitions;
+  }
+}
+
+const shown = (error: ReturnType<typeof toHubError>): NonNullable<TableEntry['error']> => ({
+  code: error.code,
+  message: error.message,
+  ...(error.next === undefined ? {} : { next: error.next }),
+});
