@@ -27,9 +27,14 @@ const MAX_TIME = `'${ODD_MAX_DATE} 23:59:59.999999'`;
 /** Digits the unbounded form keeps on each side of the point. */
 const WHOLE_DIGITS = UNBOUNDED_NUMERIC.precision - UNBOUNDED_NUMERIC.scale;
 
-/** True if the warehouse keeps the numeric as Decimal(precision, scale); else the unbounded rule holds. */
-export const isBoundedNumeric = ({ precision, scale = 0 }: ScalarType): boolean =>
-  precision !== undefined && precision <= UNBOUNDED_NUMERIC.precision && scale >= 0 && scale <= precision;
+/**
+ * How the warehouse keeps a numeric: as Decimal(precision, scale), as the widest Decimal when it is
+ * unbounded, or as text when it is bounded in a way that no Decimal is.
+ */
+export function numericRule({ precision, scale = 0 }: ScalarType): 'bounded' | 'unbounded' | 'text' {
+  if (precision === undefined) return 'unbounded';
+  return precision <= UNBOUNDED_NUMERIC.precision && scale >= 0 && scale <= precision ? 'bounded' : 'text';
+}
 
 export function fieldSql(column: Column): FieldSql {
   const value = pgIdent(column.name);
@@ -40,6 +45,7 @@ export function fieldSql(column: Column): FieldSql {
     case 'bytes':
       return { field: `encode(${value}, 'hex')`, odd };
     case 'numeric':
+      if (odd === null) return { field: value, odd };
       return { field: `CASE WHEN ${odd} THEN ${column.nullable ? 'NULL' : '0'} ELSE ${value} END`, odd };
     case 'date':
       return { field: clamp(value, 'date', MIN_DATE, MAX_DATE), odd };
@@ -47,28 +53,28 @@ export function fieldSql(column: Column): FieldSql {
       return { field: clamp(value, 'timestamp', MIN_DATE, MAX_TIME), odd };
     case 'timestamptz':
       // The session's zone is UTC, so the plain timestamp is the moment in UTC without its offset.
-      return { field: clamp(`${value}::timestamp`, 'timestamp', MIN_DATE, MAX_TIME), odd };
+      return { field: clamp(value, 'timestamptz', MIN_DATE, MAX_TIME, '::timestamp'), odd };
     default:
       return { field: value, odd };
   }
 }
 
-const clamp = (value: string, type: string, low: string, high: string): string =>
-  `CASE WHEN ${value} < ${type} ${low} THEN ${type} ${low} WHEN ${value} > ${type} ${high} THEN ${type} ${high} ELSE ${value} END`;
+const clamp = (value: string, type: string, low: string, high: string, cast = ''): string =>
+  `CASE WHEN ${value} < ${type} ${low} THEN (${type} ${low})${cast} WHEN ${value} > ${type} ${high} THEN (${type} ${high})${cast} ELSE ${value}${cast} END`;
 
 /** Condition under which a scalar is odd; infinities compare like very small and very large values. */
 function oddSql(value: string, type: ScalarType): string | null {
   switch (type.kind) {
     case 'numeric':
       // NaN is larger than every number, infinities larger or smaller.
-      if (isBoundedNumeric(type)) return `${value} = 'NaN'::numeric`;
+      if (numericRule(type) === 'text') return null;
+      if (numericRule(type) === 'bounded') return `${value} = 'NaN'::numeric`;
       return `(${value} >= 1e${WHOLE_DIGITS} OR ${value} <= -1e${WHOLE_DIGITS} OR (scale(${value}) > ${UNBOUNDED_NUMERIC.scale} AND trunc(${value}, ${UNBOUNDED_NUMERIC.scale}) <> ${value}))`;
     case 'date':
       return `(${value} < date ${MIN_DATE} OR ${value} > date ${MAX_DATE})`;
     case 'timestamp':
-      return `(${value} < timestamp ${MIN_DATE} OR ${value} > timestamp ${MAX_TIME})`;
     case 'timestamptz':
-      return `(${value}::timestamp < timestamp ${MIN_DATE} OR ${value}::timestamp > timestamp ${MAX_TIME})`;
+      return `(${value} < ${type.kind} ${MIN_DATE} OR ${value} > ${type.kind} ${MAX_TIME})`;
     default:
       return null;
   }
@@ -78,7 +84,9 @@ function arraySql(value: string, type: ArrayType): FieldSql {
   const element = oddSql('e', type.element);
   const shape = `array_ndims(${value}) > 1 OR array_lower(${value}, 1) <> 1`;
   const odd = `(${shape}${element ? ` OR EXISTS (SELECT FROM unnest(${value}) AS e WHERE ${element})` : ''})`;
-  return { field: `CASE WHEN ${odd} THEN '[]' ELSE array_to_json(${value})::text END`, odd };
+  // Of other types the text is wanted, not what their own conversion to JSON makes of them.
+  const elements = type.element.kind === 'other' ? `${value}::text[]` : value;
+  return { field: `CASE WHEN ${odd} THEN '[]' ELSE array_to_json(${elements})::text END`, odd };
 }
 
 /** Entries of the `_raw` map: `'column':'source text'`, ClickHouse string escapes. */

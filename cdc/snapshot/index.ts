@@ -1,4 +1,4 @@
-export { type FieldSql, fieldSql, isBoundedNumeric, snapshotFields } from './expressions.ts';
+export { type FieldSql, fieldSql, numericRule, snapshotFields } from './expressions.ts';
 export {
   createSnapshotter,
   type SnapshotProgress,

@@ -1,10 +1,13 @@
 import pg from 'pg';
 import { sessionSql } from '../catalog/index.ts';
 
-/** A long read must not be cut short by limits meant for applications, nor wait for a lock for long. */
+/**
+ * A long read must not be cut short by limits meant for applications, nor wait for a lock for long.
+ * Compiling the expressions of each range takes longer than it saves. Not every server has all of these.
+ */
 const LIMITS_SQL = `SET lock_timeout = '2s';
-SELECT set_config(name, '0', false) FROM pg_settings
-WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`;
+SELECT set_config(name, CASE name WHEN 'jit' THEN 'off' ELSE '0' END, false) FROM pg_settings WHERE name IN
+  ('jit', 'statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`;
 
 export interface Sessions {
   /** Runs `work` with a session of its own; waits while all are busy. A failure closes the session. */
