@@ -28,7 +28,7 @@ export async function removeCompletely(
     );
   }
   for (const table of await registry.tables(source.name)) {
-    await target.drop(table);
+    if (!source.options.keepTables) await target.drop(table);
     await log.deleteTopic(topicOf(table));
     await registry.removeTable(table);
   }

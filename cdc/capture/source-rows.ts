@@ -10,6 +10,7 @@ const rowSchema = z.object({
   options: z.object({
     tables: z.array(z.string()).optional(),
     resnapshot: z.array(z.string()).optional(),
+    keepTables: z.boolean().optional(),
   }),
   desired: z.enum(['running', 'paused', 'removing']),
   slot: z.string().nullable(),

@@ -3,11 +3,12 @@ import { assertName, type ChangeLog, CONTROL_TOPIC, nearest, userError } from '#
 import { introspectTables, preflight, type SourceKind } from '../catalog/index.ts';
 import { CONTROL_TOPIC_CONFIG, controlBatch } from './control.ts';
 import { sourceNames } from './source-rows.ts';
+import type { SourceOptions, SourceRow } from './types.ts';
 
 export interface NewSource {
   /** Also the warehouse database's name. */
   readonly name: string;
-  readonly kind: SourceKind;
+  readonly kind: SourceKind | 'yugabyte';
   /** Connection string, secret included. */
   readonly url: string;
   /** `table`, `schema.table` or `schema.*`; absent = all tables, also those made later. */
@@ -31,12 +32,13 @@ export async function addSource(pool: Pool, log: ChangeLog, source: NewSource): 
   }
   const { rowCount } = await pool.query('SELECT 1 FROM bac.sources WHERE name = $1', [source.name]);
   if (rowCount) throw exists(source.name);
-  await preflight(source.url, source.kind);
+  const kind = source.kind === 'yugabyte' ? 'yugabytedb' : source.kind;
+  await preflight(source.url, kind);
   const tables = source.tables?.map((name) => (name.includes('.') ? name : `public.${name}`));
   if (tables) await assertTables(source, tables);
   const inserted = await pool.query(
     `INSERT INTO bac.sources (name, kind, url, options) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-    [source.name, source.kind, source.url, JSON.stringify(tables ? { tables } : {})],
+    [source.name, kind, source.url, JSON.stringify(tables ? { tables } : {})],
   );
   if (inserted.rowCount === 0) throw exists(source.name);
   await tell(log, source.name);
@@ -50,9 +52,16 @@ export const pauseSource = (pool: Pool, log: ChangeLog, name: string): Promise<v
 export const resumeSource = (pool: Pool, log: ChangeLog, name: string): Promise<void> =>
   want(pool, log, name, 'running');
 
-/** Drops slot, publication, topics and warehouse tables of the source. Errors: SOURCE_NOT_FOUND (user). */
-export const removeSource = (pool: Pool, log: ChangeLog, name: string): Promise<void> =>
-  want(pool, log, name, 'removing');
+/**
+ * Drops slot, publication, topics and, unless told otherwise, warehouse tables of the source.
+ * Errors: SOURCE_NOT_FOUND (user).
+ */
+export const removeSource = (
+  pool: Pool,
+  log: ChangeLog,
+  name: string,
+  { dropTables = true }: { readonly dropTables?: boolean } = {},
+): Promise<void> => want(pool, log, name, 'removing', dropTables ? {} : { keepTables: true });
 
 /** Reads tables (all if not named) anew from the source. Errors: SOURCE_NOT_FOUND, TABLE_NOT_FOUND (user). */
 export async function resnapshotSource(
@@ -81,12 +90,18 @@ export async function resnapshotSource(
   await tell(log, name);
 }
 
-async function want(pool: Pool, log: ChangeLog, name: string, desired: string): Promise<void> {
+async function want(
+  pool: Pool,
+  log: ChangeLog,
+  name: string,
+  desired: SourceRow['desired'],
+  options: SourceOptions = {},
+): Promise<void> {
   await assertSource(pool, name);
-  await pool.query("UPDATE bac.sources SET desired = $2 WHERE name = $1 AND desired <> 'removing'", [
-    name,
-    desired,
-  ]);
+  await pool.query(
+    "UPDATE bac.sources SET desired = $2, options = options || $3::jsonb WHERE name = $1 AND desired <> 'removing'",
+    [name, desired, JSON.stringify(options)],
+  );
   await tell(log, name);
 }
 

@@ -38,6 +38,8 @@ export interface SourceOptions {
   readonly tables?: readonly string[] | undefined;
   /** Asks for a new snapshot: `schema.table`, or `*` for all. Taken out when it has begun. */
   readonly resnapshot?: readonly string[] | undefined;
+  /** Removal leaves the warehouse tables where they are. */
+  readonly keepTables?: boolean | undefined;
 }
 
 export type SourceState = 'connecting' | 'snapshotting' | 'streaming' | 'paused' | 'failed' | 'standby';
