@@ -1,4 +1,5 @@
 export * from './definitions/index.ts';
+export * from './demo/index.ts';
 export * from './planner/index.ts';
 export {
   type EmbeddedPostgres,

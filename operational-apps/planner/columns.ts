@@ -11,9 +11,9 @@ import type { ColumnModel } from './table-model.ts';
 
 const MONEY_PRECISION = 18;
 
-/** Who writes: the runtime sets `bac.user` for its transaction. In pg_get_expr's form. */
+/** Who writes: the runtime sets `bac.actor` for its transaction. In pg_get_expr's form. */
 export const USER_DEFAULT =
-  "COALESCE(NULLIF(current_setting('bac.user'::text, true), ''::text), 'system'::text)";
+  "COALESCE(NULLIF(current_setting('bac.actor'::text, true), ''::text), 'system'::text)";
 
 export const inList = (name: string, values: readonly string[]): string =>
   `${pgIdent(name)} IN (${values.map((value) => pgLiteral(value).trim()).join(', ')})`;

@@ -1,0 +1,47 @@
+import { pgIdent, pgTable } from '#kernel';
+import type { App } from '../definitions/index.ts';
+import type { Queryable } from '../planner/index.ts';
+
+/** The tables of the apps as `schema.table`, from the catalog. */
+export async function tablesIn(client: Queryable, apps: readonly App[]): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = ANY($1::text[]) AND c.relkind = 'r' ORDER BY 1`,
+    [apps.map((app) => app.name)],
+  );
+  return rows.map((row) => row.name);
+}
+
+/** Takes away what a bulk load would pay for row by row: foreign keys and indexes. Planning brings them back. */
+export async function dropForLoad(client: Queryable, apps: readonly App[]): Promise<void> {
+  const schemas = apps.map((app) => app.name);
+  const keys = await client.query<{ schema: string; table: string; name: string }>(
+    `SELECT n.nspname AS schema, c.relname AS table, k.conname AS name
+     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = ANY($1::text[]) AND k.contype IN ('f', 'u') ORDER BY k.contype, k.conname`,
+    [schemas],
+  );
+  for (const key of keys.rows)
+    await client.query(`ALTER TABLE ${pgTable(key.schema, key.table)} DROP CONSTRAINT ${pgIdent(key.name)}`);
+  const indexes = await client.query<{ schema: string; name: string }>(
+    `SELECT n.nspname AS schema, i.relname AS name
+     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n ON n.oid = i.relnamespace
+     WHERE n.nspname = ANY($1::text[]) AND NOT x.indisprimary`,
+    [schemas],
+  );
+  for (const index of indexes.rows) await client.query(`DROP INDEX ${pgTable(index.schema, index.name)}`);
+}
+
+export async function emptyTables(client: Queryable, tables: readonly string[]): Promise<void> {
+  if (tables.length === 0) return;
+  const list = tables.map((name) => pgTable(...(name.split('.') as [string, string])));
+  await client.query(`TRUNCATE ${list.join(', ')}`);
+}
+
+/** New rows get keys after those that were loaded. */
+export async function moveSequences(client: Queryable, ids: ReadonlyMap<string, number>): Promise<void> {
+  for (const [name, last] of ids) {
+    const table = pgTable(...(name.split('.') as [string, string]));
+    await client.query('SELECT setval(pg_get_serial_sequence($1, $2), $3)', [table, 'id', last]);
+  }
+}

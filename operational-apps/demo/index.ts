@@ -1,0 +1,1 @@
+export { demoApps, type FillOptions, type FillProgress, type FillResult, fillDemo } from './fill.ts';
