@@ -4,3 +4,16 @@ export {
   type EmbeddedClickHouseOptions,
   startEmbeddedClickHouse,
 } from './embedded/index.ts';
+export {
+  createSink,
+  type DeadLetterFilter,
+  discardDeadLetters,
+  replayDeadLetters,
+  SINK_GROUP,
+  type Sink,
+  type SinkOptions,
+  type SinkStats,
+  type SinkTableStats,
+} from './sink/index.ts';
+export { createSnapshotTarget, type SnapshotTargetOptions } from './snapshot/index.ts';
+export { canBeOdd, warehouseType, warehouseTypeOf } from './types/index.ts';

@@ -1,0 +1,164 @@
+import type { HubError, StoredRecord, Warehouse } from '#kernel';
+import { BatchEncoder, type DeadRecord, type EncodeTarget } from './batch.ts';
+import { currentRows, movedRow } from './lookup.ts';
+import { mergeFields } from './merge.ts';
+import { insertStatement } from './plan.ts';
+import type { Rows } from './rows.ts';
+import { systemField } from './rows.ts';
+import { insertRows } from './store.ts';
+import { Held, type SinkTable } from './table.ts';
+
+export interface ApplyContext {
+  readonly warehouse: Warehouse;
+  readonly signal: AbortSignal;
+  /** More dead letters than this in one batch end the attempt. */
+  readonly maxDead: number;
+}
+
+export interface Applied {
+  /** Records below this index are in the warehouse or dead. */
+  readonly done: number;
+  readonly rows: number;
+  readonly dead: readonly DeadRecord[];
+  /** Set if the rest has to wait. */
+  readonly held: Held | null;
+}
+
+/**
+ * Brings the events of one delivered batch into a table: encodes, changes the shape where an event
+ * needs it, completes partial rows, inserts. Any part of it may be done again at any time.
+ */
+export async function applyBatch(
+  records: readonly StoredRecord[],
+  table: SinkTable,
+  rows: Rows,
+  context: ApplyContext,
+): Promise<Applied> {
+  rows.reset();
+  const encoder = new BatchEncoder(rows);
+  const dead: DeadRecord[] = [];
+  let stored = 0;
+  const flush = async (): Promise<void> => {
+    const batch = await storeRows(encoder, table, context);
+    dead.push(...batch.dead);
+    stored += batch.rows;
+    encoder.flushed();
+  };
+  for (;;) {
+    const applied = await table.ready();
+    const target: EncodeTarget = {
+      plans: table.plans,
+      latest: table.latest,
+      generation: applied.generation,
+      everyVersion: table.history !== null,
+    };
+    const stop = encoder.run(records, target);
+    switch (stop.why) {
+      case 'end':
+        await flush();
+        return { done: records.length, rows: stored, dead, held: null };
+      case 'generation':
+        await flush();
+        return {
+          done: encoder.next,
+          rows: stored,
+          dead,
+          held: new Held(`Snapshot ${stop.generation} of ${table.entry.topic} is not live yet.`),
+        };
+      case 'truncate':
+        await flush();
+        await table.truncate(stop.generation, stop.lsn, stop.committedAt);
+        encoder.next += 1;
+        break;
+      case 'schema':
+        // Rows so far fit the table as it is now.
+        await flush();
+        await table.plan(stop.version);
+        break;
+      case 'widen':
+        await flush();
+        await table.widen(stop.columns);
+        break;
+    }
+  }
+}
+
+async function storeRows(
+  encoder: BatchEncoder,
+  table: SinkTable,
+  context: ApplyContext,
+): Promise<{ rows: number; dead: DeadRecord[] }> {
+  const { rows } = encoder;
+  const dead = [...encoder.dead];
+  if (rows.count === 0) return { rows: 0, dead };
+  const applied = await table.ready();
+  if (encoder.holes.length > 0) await fillHoles(encoder, table, context);
+  const all = rows.starts.map((_, row) => row);
+  const reject = (row: number, error: HubError): void => {
+    rows.live[row] = false;
+    dead.push({ record: rows.records[row]!, error });
+  };
+  if (table.history !== null) {
+    const indices = all.filter((row) => rows.live[row]);
+    const statement = insertStatement(applied, table.history.table);
+    for (const { row, error } of await insertRows(
+      context.warehouse,
+      statement,
+      rows,
+      indices,
+      context.maxDead,
+      context.signal,
+    )) {
+      if (encoder.outdated.has(row)) rows.live[row] = false;
+      else reject(row, error);
+    }
+  }
+  const indices = all.filter((row) => rows.live[row] && !encoder.outdated.has(row));
+  for (const { row, error } of await insertRows(
+    context.warehouse,
+    insertStatement(applied),
+    rows,
+    indices,
+    context.maxDead,
+    context.signal,
+  )) {
+    reject(row, error);
+  }
+  return { rows: indices.length, dead };
+}
+
+/**
+ * Completes rows with unchanged values from the warehouse. A row that is not there, or deleted, or
+ * newer: the event is of a row that a later event deletes or has already been applied, and is left out.
+ */
+async function fillHoles(encoder: BatchEncoder, table: SinkTable, context: ApplyContext): Promise<void> {
+  const { rows, holes } = encoder;
+  const applied = await table.ready();
+  const width = applied.columns.length;
+  const at = systemField(width);
+  const positions = applied.key.map((attnum) =>
+    applied.columns.findIndex((column) => column.attnum === attnum),
+  );
+  const plan = [...table.plans.values()][0] ?? table.latest;
+  if (plan === null || plan === undefined) return;
+  const open = holes.filter((hole) => rows.live[hole.row]);
+  const keyOf = (row: number): string[] => {
+    const fields = rows.fields(row);
+    return positions.map((position) => fields[position]!);
+  };
+  const keys = open.map((hole) => hole.from ?? keyOf(hole.row));
+  const found = await currentRows(context.warehouse, applied, keys);
+  for (const [index, hole] of open.entries()) {
+    const own = rows.fields(hole.row);
+    const version = BigInt(own[at.version]!);
+    let current = found.get(keys[index]!.join('\t')) ?? null;
+    const superseded = current !== null && BigInt(current[at.version]!) >= version;
+    if (current !== null && (superseded || current[at.deleted] === '1')) current = null;
+    const moved = hole.created || hole.from !== null;
+    if (moved && current === null) {
+      current = await movedRow(context.warehouse, applied, own[at.version]!, keyOf(hole.row));
+    }
+    if (current === null) rows.live[hole.row] = false;
+    else mergeFields(rows, hole.row, current, hole.fields, plan);
+  }
+}

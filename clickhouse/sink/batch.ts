@@ -1,0 +1,262 @@
+import { HubError, type StoredRecord, toHubError } from '#kernel';
+import { rawField } from '../types/index.ts';
+import { TimeWriter, VersionWriter } from './digits.ts';
+import { type Change, readChange, readTail, Tail } from './envelope.ts';
+import { encodeImage } from './image.ts';
+import { mergeFields } from './merge.ts';
+import type { Plan } from './plan.ts';
+import type { Hole, Rows } from './rows.ts';
+import { RowScanner } from './scan.ts';
+
+/** Why encoding stopped before the end of the records. */
+export type Stop =
+  | { readonly why: 'end' }
+  /** The record at `next` was written under a schema version without a plan. */
+  | { readonly why: 'schema'; readonly version: number | null }
+  /** The record at `next` belongs to a snapshot generation that is not live yet. */
+  | { readonly why: 'generation'; readonly generation: number }
+  /** The record at `next` is a TRUNCATE: what is before it has to be stored first. */
+  | {
+      readonly why: 'truncate';
+      readonly generation: number;
+      readonly lsn: number;
+      readonly committedAt: number;
+    }
+  /** A column got NULL that cannot hold it: the table has to be widened before `next` is read again. */
+  | { readonly why: 'widen'; readonly columns: readonly string[] };
+
+export interface DeadRecord {
+  readonly record: number;
+  readonly error: HubError;
+}
+
+export interface EncodeTarget {
+  /** Plans by schema version. */
+  readonly plans: ReadonlyMap<number, Plan>;
+  /** For events without a version. */
+  readonly latest: Plan | null;
+  /** Generation of the live table. */
+  readonly generation: number;
+  /** Keep rows that a later one of the batch replaces, and rows of older generations. */
+  readonly everyVersion: boolean;
+}
+
+const BEFORE_NULL = Buffer.from('{"before":null,"after":{');
+const BEFORE_ROW = Buffer.from('{"before":{');
+const RAW_EMPTY = Buffer.from('{}\t');
+const OP_CREATE = 0x63;
+const OP_DELETE = 0x64;
+const OP_TRUNCATE = 0x74;
+
+/** Encodes the events of one delivered batch into rows; goes on where it stopped. */
+export class BatchEncoder {
+  readonly rows: Rows;
+  readonly holes: Hole[] = [];
+  readonly dead: DeadRecord[] = [];
+  /** Index of the next record to be read. */
+  next = 0;
+  /** Rows of generations older than the live one, which the table must not get. */
+  readonly outdated = new Set<number>();
+  readonly #lastOfKey = new Map<string, number>();
+  readonly #scanner = new RowScanner();
+  readonly #tail = new Tail();
+  readonly #version = new VersionWriter();
+  readonly #time = new TimeWriter();
+  #lastDelete: { lsn: number; row: number; prior: number | undefined } | null = null;
+
+  constructor(rows: Rows) {
+    this.rows = rows;
+  }
+
+  /** Forgets the rows so far, which have been stored. */
+  flushed(): void {
+    this.rows.reset();
+    this.holes.length = 0;
+    this.dead.length = 0;
+    this.outdated.clear();
+    this.#lastOfKey.clear();
+    this.#lastDelete = null;
+  }
+
+  run(records: readonly StoredRecord[], target: EncodeTarget): Stop {
+    for (; this.next < records.length; this.next += 1) {
+      const record = records[this.next]!;
+      if (record.value === null) continue;
+      const stop = this.#fast(record, record.value, target) ?? this.#slow(record, record.value, target);
+      if (stop !== DONE) return stop;
+    }
+    return { why: 'end' };
+  }
+
+  /** Undefined: not a native event, or one with something unusual in it. */
+  #fast(record: StoredRecord, value: Buffer, target: EncodeTarget): Stop | undefined {
+    const tail = this.#tail;
+    if (!readTail(value, tail) || tail.op === OP_TRUNCATE) return undefined;
+    if (tail.generation !== target.generation) return undefined;
+    const plan = target.plans.get(tail.schemaVersion);
+    if (plan === undefined || !plan.ordered) return undefined;
+    const deleted = tail.op === OP_DELETE;
+    let at = BEFORE_NULL.length - 1;
+    if (deleted) {
+      at = BEFORE_ROW.length - 1;
+      if (!startsWith(value, BEFORE_ROW)) return undefined;
+    } else if (!startsWith(value, BEFORE_NULL)) return undefined;
+    const { rows } = this;
+    rows.reserve(3 * value.length + plan.overhead);
+    const start = rows.at;
+    try {
+      if (!this.#scanner.scan(value, at, rows.buffer, start, plan, !deleted)) return undefined;
+    } catch {
+      // The general path finds the same fault and says which.
+      return undefined;
+    }
+    rows.at = this.#scanner.to;
+    this.#raw(RAW_EMPTY);
+    this.#system(tail.generation, tail.lsn, deleted, tail.committedAt);
+    this.#add(record, start, deleted, tail.lsn, this.#scanner.holes, tail.op === OP_CREATE, plan, target);
+    return DONE;
+  }
+
+  #slow(record: StoredRecord, value: Buffer, target: EncodeTarget): Stop {
+    let change: Change | null;
+    try {
+      change = readChange(value);
+    } catch (error) {
+      this.dead.push({ record: this.next, error: toHubError(error) });
+      return DONE;
+    }
+    if (change === null) return DONE;
+    const generation = change.generation ?? target.generation;
+    if (generation > target.generation) return { why: 'generation', generation };
+    const outdated = generation < target.generation;
+    if (outdated && !target.everyVersion) return DONE;
+    if (change.op === 't') {
+      if (outdated) return DONE;
+      return { why: 'truncate', generation, lsn: change.lsn, committedAt: change.committedAt };
+    }
+    const plan = change.schemaVersion === null ? target.latest : target.plans.get(change.schemaVersion);
+    if (plan === undefined || plan === null) return { why: 'schema', version: change.schemaVersion };
+    try {
+      const widen = this.#image(record, change, generation, plan, target);
+      if (widen.length === 0) return DONE;
+      if (!outdated) return { why: 'widen', columns: widen };
+    } catch (error) {
+      // An older generation's values may not fit today's types; today's rows come from a newer snapshot.
+      if (!outdated) this.dead.push({ record: this.next, error: toHubError(error) });
+    }
+    return DONE;
+  }
+
+  #image(
+    record: StoredRecord,
+    change: Change,
+    generation: number,
+    plan: Plan,
+    target: EncodeTarget,
+  ): readonly string[] {
+    const deleted = change.op === 'd';
+    const image = deleted ? change.before : change.after;
+    if (image === null) {
+      throw new HubError('EVENT_INVALID', `An event with op ${change.op} has no row.`, {
+        next: 'Find out what wrote it into this topic, then discard the dead letter.',
+      });
+    }
+    const { fields, raw, holes, widen } = encodeImage(plan, image, !deleted);
+    if (widen.length > 0) return widen;
+    if (holes.length > 0 && change.before !== null && change.op === 'u') {
+      const old = encodeImage(plan, change.before, true);
+      for (const hole of holes.splice(0)) {
+        if (old.holes.includes(hole)) holes.push(hole);
+        else {
+          fields[hole] = old.fields[hole]!;
+          const name = plan.columns.find((column) => column.target === hole)!.name;
+          if (old.raw.has(name)) raw.set(name, old.raw.get(name)!);
+        }
+      }
+    }
+    const { rows } = this;
+    const start = rows.at;
+    for (const field of fields) {
+      const bytes = typeof field === 'string' ? Buffer.from(field) : field;
+      rows.reserve(bytes.length + 64);
+      rows.at += bytes.copy(rows.buffer, rows.at);
+      rows.buffer[rows.at++] = 0x09;
+    }
+    this.#raw(raw.size === 0 ? RAW_EMPTY : Buffer.from(`${rawField(raw)}\t`));
+    this.#system(generation, change.lsn, deleted, change.committedAt);
+    this.#add(record, start, deleted, change.lsn, holes, change.op === 'c', plan, target);
+    if (generation < target.generation) this.outdated.add(rows.count - 1);
+    return [];
+  }
+
+  #raw(field: Buffer): void {
+    const { rows } = this;
+    rows.reserve(field.length + 128);
+    rows.at += field.copy(rows.buffer, rows.at);
+  }
+
+  #system(generation: number, lsn: number, deleted: boolean, committedAt: number): void {
+    const { rows } = this;
+    const out = rows.buffer;
+    let at = this.#version.write(out, rows.at, generation, lsn);
+    out[at++] = 0x09;
+    out[at++] = deleted ? 0x31 : 0x30;
+    out[at++] = 0x09;
+    at = this.#time.write(out, at, committedAt);
+    out[at++] = 0x0a;
+    rows.at = at;
+  }
+
+  #add(
+    record: StoredRecord,
+    start: number,
+    deleted: boolean,
+    lsn: number,
+    holes: readonly number[],
+    created: boolean,
+    plan: Plan,
+    target: EncodeTarget,
+  ): void {
+    const { rows } = this;
+    const row = rows.close(start, this.next, deleted);
+    const key = record.key === null ? null : record.key.toString('latin1');
+    const earlier = key === null ? undefined : this.#lastOfKey.get(key);
+    if (key !== null) this.#lastOfKey.set(key, row);
+    if (earlier !== undefined && !target.everyVersion) rows.live[earlier] = false;
+    if (holes.length > 0) this.#fill(row, holes, earlier, lsn, created, plan);
+    if (deleted) this.#lastDelete = { lsn, row, prior: earlier };
+  }
+
+  /** Missing values come from an earlier row of the batch, else they wait for the warehouse's row. */
+  #fill(
+    row: number,
+    holes: readonly number[],
+    earlier: number | undefined,
+    lsn: number,
+    created: boolean,
+    plan: Plan,
+  ): void {
+    const { rows } = this;
+    // A changed key comes as a delete of the old and a create of the new with the same position.
+    const moved = this.#lastDelete?.lsn === lsn ? this.#lastDelete : null;
+    const base = moved === null ? earlier : moved.prior;
+    if (base !== undefined && !rows.deleted[base]) {
+      const pending = this.holes.find((hole) => hole.row === base);
+      const open = holes.filter((field) => pending?.fields.includes(field) ?? false);
+      mergeFields(rows, row, rows.fields(base), holes, plan);
+      if (open.length === 0) return;
+      const from = pending!.from ?? plan.key.map((field) => rows.fields(base)[field]!);
+      this.holes.push({ row, fields: open, from, created: false });
+      return;
+    }
+    const from = moved === null ? null : plan.key.map((field) => rows.fields(moved.row)[field]!);
+    this.holes.push({ row, fields: [...holes], from, created });
+  }
+}
+
+const DONE: Stop = { why: 'end' };
+
+function startsWith(value: Uint8Array, prefix: Uint8Array): boolean {
+  for (let i = 0; i < prefix.length; i += 1) if (value[i] !== prefix[i]) return false;
+  return true;
+}

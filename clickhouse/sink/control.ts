@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import type { ControlMessage, Logger } from '#kernel';
+
+const message = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('watermark'),
+    source: z.string(),
+    lsn: z.number().int().nonnegative(),
+    committedAt: z.number().int().nonnegative(),
+    ends: z.record(z.string(), z.record(z.string(), z.number().int().nonnegative())),
+  }),
+  z.object({ type: z.literal('table'), source: z.string(), schema: z.string(), table: z.string() }),
+  z.object({ type: z.literal('source'), source: z.string() }),
+]);
+
+/** A message of the control topic; null (and a warning) for anything else. */
+export function controlMessage(value: Buffer | null, logger: Logger): ControlMessage | null {
+  try {
+    return message.parse(JSON.parse(value?.toString('utf8') ?? 'null')) as ControlMessage;
+  } catch (error) {
+    logger.warn({ error: String(error) }, 'unreadable control message left out');
+    return null;
+  }
+}

@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { HubError } from '#kernel';
+import type { ExactJson } from '../types/index.ts';
+
+/** A change event read as a whole: Debezium's events and whatever the fast reader does not know. */
+export interface Change {
+  readonly op: string;
+  readonly before: Readonly<Record<string, ExactJson>> | null;
+  readonly after: Readonly<Record<string, ExactJson>> | null;
+  readonly generation: number | null;
+  readonly schemaVersion: number | null;
+  readonly lsn: number;
+  /** Commit time, microseconds since 1970. */
+  readonly committedAt: number;
+}
+
+const integer = z
+  .string()
+  .regex(/^-?\d+$/)
+  .transform(Number);
+const row = z.record(z.string(), z.custom<ExactJson>());
+const schema = z.object({
+  op: z.enum(['c', 'u', 'd', 'r', 't', 'm']),
+  before: row.nullish(),
+  after: row.nullish(),
+  source: z.object({
+    lsn: integer.nullish(),
+    ts_ms: integer.nullish(),
+    ts_us: integer.nullish(),
+    gen: integer.nullish(),
+    sv: integer.nullish(),
+  }),
+});
+
+/** JSON with every number kept as its text, so that no digit of an int8 or numeric is lost. */
+export function parseExact(text: string): ExactJson {
+  return JSON.parse(text, (_, value: unknown, context?: { source?: string }) =>
+    typeof value === 'number' ? (context?.source ?? String(value)) : value,
+  ) as ExactJson;
+}
+
+/** Null for a tombstone (no value) and for messages that carry no row. Throws EVENT_INVALID. */
+export function readChange(value: Buffer): Change | null {
+  let json: ExactJson;
+  try {
+    json = parseExact(value.toString('utf8'));
+  } catch (error) {
+    throw invalid('it is not JSON', error);
+  }
+  // Connect's JsonConverter with schemas enabled wraps the event.
+  const body = isObject(json) && 'payload' in json && 'schema' in json ? json.payload : json;
+  const parsed = schema.safeParse(body);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw invalid(`${issue?.path.join('.')}: ${issue?.message}`, parsed.error);
+  }
+  const { op, before, after, source } = parsed.data;
+  if (op === 'm') return null;
+  return {
+    op,
+    before: before ?? null,
+    after: after ?? null,
+    generation: source.gen ?? null,
+    schemaVersion: source.sv ?? null,
+    lsn: source.lsn ?? 0,
+    committedAt: source.ts_us ?? (source.ts_ms ?? 0) * 1000,
+  };
+}
+
+const isObject = (json: ExactJson | undefined): json is { readonly [name: string]: ExactJson } =>
+  typeof json === 'object' && json !== null && !Array.isArray(json);
+
+const invalid = (why: string, cause: unknown): HubError =>
+  new HubError('EVENT_INVALID', `The record is no change event: ${why}.`, {
+    next: 'Find out what wrote it into this topic, then discard or replay the dead letter.',
+    cause,
+  });
+
+/** What stands at the end of a native event; filled by `readTail`. */
+export class Tail {
+  op = 0;
+  lsn = 0;
+  schemaVersion = 0;
+  generation = 0;
+  committedAt = 0;
+}
+
+const OP = Buffer.from('},"op":"');
+const LSN = Buffer.from('"lsn":');
+const SV = Buffer.from('"sv":');
+const GEN = Buffer.from('"gen":');
+const SNAPSHOT = Buffer.from('"snapshot":"false",');
+const TXID = Buffer.from('"txId":');
+const TS_US = Buffer.from('"ts_us":');
+/** `X","ts_ms":0000000000000}` behind the op's opening quote. */
+const AFTER_OP = 24;
+
+/**
+ * Reads a native event's tail (cdc/events) backwards, without touching the rows in front of it.
+ * False if it looks different in any way: the event then takes the general path.
+ */
+export function readTail(value: Uint8Array, tail: Tail): boolean {
+  const opAt = value.length - 1 - AFTER_OP;
+  let at = opAt - OP.length;
+  if (at < 0 || value[opAt + 1] !== 0x22 || !matches(value, at, OP)) return false;
+  tail.op = value[opAt]!;
+  number.at = at;
+  if (!numberBefore(value, LSN)) return false;
+  tail.lsn = number.value;
+  if (value[number.at - 1] !== 0x2c) return false;
+  number.at -= 1;
+  if (!numberBefore(value, SV)) return false;
+  tail.schemaVersion = number.value;
+  if (value[number.at - 1] !== 0x2c) return false;
+  number.at -= 1;
+  if (!numberBefore(value, GEN)) return false;
+  tail.generation = number.value;
+  at = number.at - SNAPSHOT.length;
+  if (at < 0 || !matches(value, at, SNAPSHOT)) return false;
+  number.at = at - 1;
+  if (!numberBefore(value, TXID)) return false;
+  number.at -= 1;
+  if (!numberBefore(value, TS_US)) return false;
+  tail.committedAt = number.value;
+  return true;
+}
+
+/** Cursor of `numberBefore`: one for all calls, nothing is allocated per event. */
+const number = { at: 0, value: 0 };
+
+/** Reads the digits that end at the cursor and the name before them; moves the cursor before the name. */
+function numberBefore(value: Uint8Array, name: Uint8Array): boolean {
+  let at = number.at - 1;
+  let factor = 1;
+  let sum = 0;
+  for (; at >= 0; at -= 1) {
+    const digit = value[at]! - 0x30;
+    if (digit < 0 || digit > 9) break;
+    sum += digit * factor;
+    factor *= 10;
+  }
+  if (factor === 1 || sum > Number.MAX_SAFE_INTEGER) return false;
+  at = at + 1 - name.length;
+  if (at < 0 || !matches(value, at, name)) return false;
+  number.at = at;
+  number.value = sum;
+  return true;
+}
+
+export function matches(value: Uint8Array, at: number, expected: Uint8Array): boolean {
+  for (let i = 0; i < expected.length; i += 1) if (value[at + i] !== expected[i]) return false;
+  return true;
+}

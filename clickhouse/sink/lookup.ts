@@ -1,0 +1,83 @@
+import { chIdent, chTable, type Warehouse } from '#kernel';
+import type { AppliedTable } from '../tables/index.ts';
+import { rowColumns } from './plan.ts';
+
+/** Literal of TabSeparated text (latin1) inside a statement; bytes above 127 as escapes. */
+function literal(text: string): string {
+  const escaped = text
+    .replaceAll('\\', '\\\\')
+    .replaceAll("'", "\\'")
+    .replace(/[\x80-\xff]/g, (char) => `\\x${char.charCodeAt(0).toString(16)}`);
+  return `'${escaped.replaceAll('\n', '\\n').replaceAll('\t', '\\t')}'`;
+}
+
+const KEYS_PER_QUERY = 2000;
+
+/**
+ * The warehouse's present rows of some keys, as TabSeparated fields (latin1 text) by key; deleted rows
+ * included. Key fields are compared as ClickHouse reads them, so any key type works.
+ */
+export async function currentRows(
+  warehouse: Warehouse,
+  applied: AppliedTable,
+  keys: readonly (readonly string[])[],
+): Promise<Map<string, readonly string[]>> {
+  const columns = applied.key.map((attnum) => applied.columns.find((column) => column.attnum === attnum)!);
+  const positions = columns.map((column) => applied.columns.indexOf(column));
+  const structure = columns.map((column, i) => `k${i} ${column.type}`).join(', ');
+  const names = columns.map((column) => chIdent(column.name)).join(', ');
+  const found = new Map<string, readonly string[]>();
+  const wanted = [...new Map(keys.map((key) => [key.join('\t'), key])).keys()];
+  for (let from = 0; from < wanted.length; from += KEYS_PER_QUERY) {
+    const data = wanted.slice(from, from + KEYS_PER_QUERY).join('\n');
+    const text = await readAll(
+      warehouse,
+      `SELECT ${rowColumns(applied)} FROM ${chTable(applied.database, applied.table)} FINAL
+       WHERE (${names}) IN (SELECT * FROM format(TabSeparated, ${literal(structure)}, ${literal(`${data}\n`)}))
+       SETTINGS transform_null_in = 1, max_query_size = 268435456, date_time_input_format = 'basic'`,
+    );
+    for (const fields of text) found.set(positions.map((at) => fields[at]!).join('\t'), fields);
+  }
+  return found;
+}
+
+/**
+ * After a key changed: the newest version of the old row that still has its values, given the version
+ * of the change, which the old key's tombstone carries as well. Empty if it is gone.
+ */
+export async function movedRow(
+  warehouse: Warehouse,
+  applied: AppliedTable,
+  version: string,
+  notKey: readonly string[],
+): Promise<readonly string[] | null> {
+  const table = chTable(applied.database, applied.table);
+  const key = applied.key
+    .map((attnum) => chIdent(applied.columns.find((column) => column.attnum === attnum)!.name))
+    .join(', ');
+  const rows = await readAll(
+    warehouse,
+    `SELECT ${rowColumns(applied)} FROM ${table}
+     WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE _version = ${BigInt(version)} AND _deleted = 1)
+       AND _deleted = 0 AND _version < ${BigInt(version)} ORDER BY _version DESC LIMIT 2`,
+  );
+  return (
+    rows.find((fields) => applied.key.some((_, i) => fieldOfKey(applied, fields, i) !== notKey[i])) ?? null
+  );
+}
+
+const fieldOfKey = (applied: AppliedTable, fields: readonly string[], index: number): string | undefined =>
+  fields[applied.columns.findIndex((column) => column.attnum === applied.key[index])];
+
+async function readAll(warehouse: Warehouse, sql: string): Promise<string[][]> {
+  const stream = await warehouse.stream(sql, 'TabSeparated');
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString('latin1');
+  return text === ''
+    ? []
+    : text
+        .slice(0, -1)
+        .split('\n')
+        .map((line) => line.split('\t'));
+}

@@ -1,0 +1,273 @@
+import type { Pool } from 'pg';
+import {
+  type ChangeLog,
+  CONTROL_TOPIC,
+  type Config,
+  type DeliveredBatch,
+  HubError,
+  type LogConsumer,
+  type Logger,
+  type Registry,
+  type TableEntry,
+  toHubError,
+  type Warehouse,
+} from '#kernel';
+import { type Applied, applyBatch } from './apply.ts';
+import { controlMessage } from './control.ts';
+import { keepDeadLetters, MAX_OPEN, openDeadLetters } from './dead-letters.ts';
+import { Gate } from './gate.ts';
+import { LARGE_ROWS, Pace } from './pace.ts';
+import { Rows } from './rows.ts';
+import { Meter, type SinkStats } from './stats.ts';
+import { isShapeError } from './store.ts';
+import { Held, SinkTable } from './table.ts';
+import { Watermarks } from './watermarks.ts';
+
+/** Consumer group of all sinks. */
+export const SINK_GROUP = 'bac.sink';
+
+export interface SinkOptions {
+  readonly log: ChangeLog;
+  readonly warehouse: Warehouse;
+  readonly registry: Registry;
+  readonly pool: Pool;
+  readonly logger: Logger;
+  readonly config: Config['sink'];
+  readonly instance: string;
+}
+
+export interface Sink {
+  /** Resolves once the sources known by then are being consumed; new ones are picked up by themselves. */
+  start(): Promise<void>;
+  /** Finishes the batches under way (or hands them back) and writes the last watermarks. */
+  stop(): Promise<void>;
+  stats(): SinkStats;
+}
+
+/** Batches encoded and inserted at once, and with the buffers kept for them the sink's memory. */
+const CONCURRENT_INSERTS = 3;
+/** Bytes of delivered, not yet stored events over all partitions. */
+const IN_FLIGHT_BYTES = 64 * 1024 * 1024;
+const HANDLERS = 16;
+/** A buffer that one huge batch has grown beyond this is not kept. */
+const KEPT_BUFFER_BYTES = 24 * 1024 * 1024;
+const ATTEMPTS = 5;
+
+/** Log -> ClickHouse. See clickhouse/README.md for the promises and the tests that prove them. */
+export function createSink(options: SinkOptions): Sink {
+  const { log, warehouse, registry, pool, logger, config } = options;
+  const tables = new Map<string, SinkTable>();
+  const done = new Map<string, number>();
+  const gate = new Gate(CONCURRENT_INSERTS);
+  const buffers: Rows[] = [];
+  const pace = new Pace(config.minFlushMs);
+  const meter = new Meter();
+  const watermarks = new Watermarks(pool, logger);
+  const history = new Set(config.history);
+  let consumer: LogConsumer | null = null;
+  let control: LogConsumer | null = null;
+  let sources: readonly string[] = [];
+  let changing: Promise<void> = Promise.resolve();
+  let stopped = false;
+
+  /** Re-reads the registry; what changed is forgotten, known tables keep their plans. */
+  const refresh = async (): Promise<readonly TableEntry[]> => {
+    const entries = await registry.tables();
+    const seen = new Set(entries.map((entry) => entry.topic));
+    for (const topic of tables.keys()) if (!seen.has(topic)) tables.delete(topic);
+    for (const entry of entries) {
+      const known = tables.get(entry.topic);
+      if (known === undefined) {
+        tables.set(entry.topic, new SinkTable(entry, warehouse, registry, history.has(entry.topic)));
+      } else known.entry = entry;
+    }
+    return entries;
+  };
+
+  const tableOf = async (topic: string): Promise<SinkTable> => {
+    const known = tables.get(topic);
+    if (known !== undefined) return known;
+    await refresh();
+    const found = tables.get(topic);
+    if (found === undefined) throw new Held(`Topic ${topic} belongs to no registered table.`);
+    return found;
+  };
+
+  const apply = async (table: SinkTable, batch: DeliveredBatch, signal: AbortSignal): Promise<Applied> => {
+    const leave = await gate.enter(signal);
+    const rows = buffers.pop() ?? new Rows(1024 * 1024);
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await applyBatch(batch.records, table, rows, { warehouse, signal, maxDead: MAX_OPEN });
+        } catch (error) {
+          // The table was replaced or altered by someone else: look again.
+          if (!isShapeError(error) || attempt === ATTEMPTS) throw error;
+          table.invalidate();
+        }
+      }
+    } finally {
+      if (rows.buffer.length <= KEPT_BUFFER_BYTES) buffers.push(rows);
+      leave();
+    }
+  };
+
+  const keepDead = async (table: SinkTable, batch: DeliveredBatch, dead: Applied['dead']): Promise<void> => {
+    if (dead.length === 0) return;
+    const { entry } = table;
+    const open = await openDeadLetters(pool, entry);
+    if (open + dead.length > MAX_OPEN) {
+      const error = new HubError(
+        'SINK_TOO_MANY_DEAD_LETTERS',
+        `${entry.topic} has ${open} dead letters, the last: ${dead[0]!.error.message}`,
+        { next: `Run bac deadletters list ${entry.topic}, mend the cause, then replay or discard them.` },
+      );
+      await registry.updateTable(entry, { state: 'failed', error: error.toJSON() });
+      throw error;
+    }
+    await keepDeadLetters(
+      pool,
+      entry,
+      batch.topic,
+      dead.map(({ record, error }) => ({
+        partition: batch.partition,
+        record: batch.records[record]!,
+        error,
+      })),
+    );
+    logger.warn(
+      { table: entry.topic, count: dead.length, error: dead[0]!.error.message },
+      'events kept as dead letters',
+    );
+  };
+
+  const onBatch = async (delivered: DeliveredBatch, signal: AbortSignal): Promise<void> => {
+    const at = `${delivered.partition} ${delivered.topic}`;
+    const from = done.get(at) ?? 0;
+    const resumed = from > delivered.records[0]!.offset && from <= delivered.end;
+    const records = resumed ? delivered.records.filter((record) => record.offset >= from) : delivered.records;
+    const batch = { ...delivered, records };
+    const last = delivered.records.at(-1)!.offset;
+    const table = await tableOf(batch.topic);
+    const started = performance.now();
+    if (records.length > 0) {
+      const applied = await apply(table, batch, signal);
+      const ms = performance.now() - started;
+      await keepDead(table, batch, applied.dead);
+      if (applied.done > 0) {
+        const position = applied.done === records.length ? last + 1 : records[applied.done]!.offset;
+        if (applied.held === null) done.delete(at);
+        else done.set(at, position);
+        watermarks.reached(table.entry, batch.partition, position);
+        meter.stored(batch.topic, applied.rows, applied.dead.length, ms, batch.end - position);
+        pace.inserted(batch.topic, ms);
+      }
+      if (applied.held !== null) throw applied.held;
+      await recovered(table);
+      if (applied.rows < LARGE_ROWS && batch.end - 1 - last === 0) await pace.rest(started, signal);
+    }
+  };
+
+  /** A table that failed here flows again. */
+  const recovered = async ({ entry }: SinkTable): Promise<void> => {
+    if (entry.state !== 'failed' || !entry.error?.code.startsWith('SINK_')) return;
+    await registry.updateTable(entry, { state: 'streaming', error: null });
+    await refresh();
+  };
+
+  const onError = (thrown: unknown, at: { topic: string; partition: number }): void => {
+    const error = toHubError(thrown);
+    if (error instanceof Held) {
+      meter.table(at.topic).held = error.message;
+      logger.debug({ ...at, reason: error.message }, 'events wait');
+      return;
+    }
+    meter.failed(at.topic, error);
+    logger.warn({ ...at, code: error.code, error: error.message }, 'batch failed, will be tried again');
+  };
+
+  /** (Re)starts the consumer when the set of sources has changed. */
+  const follow = (): Promise<void> => {
+    changing = changing.then(async () => {
+      const entries = await refresh();
+      const wanted = [...new Set(entries.map((entry) => entry.source))].sort();
+      if (stopped || wanted.join() === sources.join()) return;
+      await consumer?.stop();
+      sources = wanted;
+      consumer = log.consume({
+        group: SINK_GROUP,
+        topics: wanted.map((source) => ({ prefix: `${source}.` })),
+        maxBatchBytes: Math.min(config.maxBatchBytes, IN_FLIGHT_BYTES / HANDLERS),
+        concurrency: HANDLERS,
+        onBatch,
+        onError,
+      });
+      await consumer.ready;
+    });
+    return changing;
+  };
+
+  /** Reads where newly assigned partitions stand, once each. */
+  const locate = async (): Promise<void> => {
+    const assigned = consumer?.assignment() ?? [];
+    if (assigned.every(({ topic, partition }) => watermarks.isKnown(topic, partition))) return;
+    for (const { topic, partition, committed, end } of await log.lag(SINK_GROUP)) {
+      const entry = tables.get(topic)?.entry;
+      const mine = assigned.some((one) => one.topic === topic && one.partition === partition);
+      if (entry !== undefined && mine && !watermarks.isKnown(topic, partition)) {
+        watermarks.known(entry, partition, committed, end);
+      }
+    }
+  };
+
+  const onControl = async (batch: DeliveredBatch): Promise<void> => {
+    for (const record of batch.records) {
+      const message = controlMessage(record.value, logger);
+      if (message === null) continue;
+      if (message.type === 'watermark') {
+        await locate();
+        const assigned = consumer?.assignment() ?? [];
+        const live = [...tables.values()].filter(
+          ({ entry }) => entry.source === message.source && entry.state === 'streaming',
+        );
+        watermarks.claim(
+          message,
+          live.map(({ entry }) => ({
+            entry,
+            partitions: assigned.filter((one) => one.topic === entry.topic).map((one) => one.partition),
+          })),
+        );
+      } else {
+        if (message.type === 'table') {
+          const topic = `${message.source}.${message.schema}.${message.table}`;
+          tables.get(topic)?.invalidate();
+          await follow();
+          consumer?.nudge(topic);
+        } else await follow();
+      }
+    }
+  };
+
+  return {
+    async start() {
+      await log.ensureTopic(CONTROL_TOPIC, { partitions: 1, retentionMs: 86_400_000 });
+      control = log.consume({
+        group: null,
+        topics: [CONTROL_TOPIC],
+        from: 'end',
+        onBatch: onControl,
+        onError,
+      });
+      await control.ready;
+      await follow();
+    },
+    async stop() {
+      stopped = true;
+      await control?.stop();
+      await changing;
+      await consumer?.stop();
+      await watermarks.close();
+    },
+    stats: () => meter.read(pace.interval()),
+  };
+}

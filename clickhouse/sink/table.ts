@@ -1,0 +1,164 @@
+import {
+  chIdent,
+  chTable,
+  HubError,
+  type Registry,
+  rowVersion,
+  type TableEntry,
+  type TableSchema,
+  transientError,
+  type Warehouse,
+  warehouseTableOf,
+} from '#kernel';
+import {
+  type AppliedTable,
+  createDatabase,
+  createHistory,
+  createTable,
+  evolve,
+  historyName,
+  nullableOf,
+  readTable,
+} from '../tables/index.ts';
+import { compilePlan, type Plan } from './plan.ts';
+
+/** Events wait: their snapshot is not live, or their table is not registered. Ends with a nudge. */
+export class Held extends HubError {
+  constructor(message: string) {
+    super('SINK_HELD', message, { disposition: 'transient' });
+  }
+}
+
+/** One captured table as the sink sees it: its state in ClickHouse and the plans made from it. */
+export class SinkTable {
+  entry: TableEntry;
+  applied: AppliedTable | null = null;
+  history: AppliedTable | null = null;
+  latest: Plan | null = null;
+  readonly plans = new Map<number, Plan>();
+  readonly #warehouse: Warehouse;
+  readonly #registry: Registry;
+  readonly #keepsHistory: boolean;
+  #work: Promise<unknown> = Promise.resolve();
+
+  constructor(entry: TableEntry, warehouse: Warehouse, registry: Registry, keepsHistory: boolean) {
+    this.entry = entry;
+    this.#warehouse = warehouse;
+    this.#registry = registry;
+    this.#keepsHistory = keepsHistory;
+  }
+
+  /** Reads the table from ClickHouse unless known. Throws Held while there is none. */
+  ready(): Promise<AppliedTable> {
+    return this.applied === null ? this.#alone(() => this.#load()) : Promise.resolve(this.applied);
+  }
+
+  /** Forgets what is known: the table has been replaced or altered. */
+  invalidate(): void {
+    this.applied = null;
+    this.history = null;
+    this.latest = null;
+    this.plans.clear();
+  }
+
+  /** Makes a plan for events of `version` (null: the newest), altering the table first if it is older. */
+  plan(version: number | null): Promise<void> {
+    return this.#alone(async () => {
+      let applied = this.applied ?? (await this.#load());
+      const schema = version === null ? await this.#registry.latest(this.entry) : await this.#schema(version);
+      if (schema === null) throw new Held(`Schema of ${this.entry.topic} is not registered yet.`);
+      if (schema.version > applied.version) {
+        this.invalidate();
+        applied = await this.#adopt(await evolve(this.#warehouse, applied, schema));
+      }
+      const plan = compilePlan(schema, applied, await this.#schema(applied.version));
+      this.plans.set(schema.version, plan);
+      if (version === null) this.latest = plan;
+    });
+  }
+
+  /** Lets columns hold NULL. Idempotent. */
+  widen(names: readonly string[]): Promise<void> {
+    return this.#alone(async () => {
+      const applied = this.applied ?? (await this.#load());
+      const latest = await this.#schema(applied.version);
+      for (const name of names) {
+        const attnum = latest.columns.find((column) => column.name === name)?.attnum;
+        const column = applied.columns.find((candidate) => candidate.attnum === attnum);
+        if (column === undefined) continue;
+        for (const table of [applied, ...(this.history === null ? [] : [this.history])]) {
+          await this.#warehouse.command(
+            `ALTER TABLE ${chTable(table.database, table.table)} MODIFY COLUMN ${chIdent(column.name)} ${nullableOf(column.type)}`,
+          );
+        }
+      }
+      this.invalidate();
+      await this.#load();
+    });
+  }
+
+  /** Tombstones for all rows older than the TRUNCATE. Idempotent: newer rows are left alone. */
+  async truncate(generation: number, lsn: number, committedAt: number): Promise<void> {
+    const applied = await this.ready();
+    const version = rowVersion(generation, BigInt(lsn));
+    const key = applied.key.map((attnum) => chIdent(applied.columns.find((c) => c.attnum === attnum)!.name));
+    const at = `fromUnixTimestamp64Micro(toInt64(${BigInt(committedAt)}), 'UTC')`;
+    const target = chTable(applied.database, applied.table);
+    const columns = [...key, '_raw', '_version', '_deleted', '_committed_at'].join(', ');
+    const rows = `SELECT ${key.join(', ')}, _raw, ${version}, 1, ${at} FROM ${target} FINAL WHERE _deleted = 0 AND _version < ${version}`;
+    if (this.history !== null) {
+      await this.#warehouse.command(
+        `INSERT INTO ${chTable(this.history.database, this.history.table)} (${columns}) ${rows}`,
+      );
+    }
+    await this.#warehouse.command(`INSERT INTO ${target} (${columns}) ${rows}`);
+  }
+
+  async #schema(version: number): Promise<TableSchema> {
+    const schema = await this.#registry.version(this.entry, version);
+    if (schema === null)
+      throw new Held(`Schema version ${version} of ${this.entry.topic} is not registered yet.`);
+    return schema;
+  }
+
+  async #load(): Promise<AppliedTable> {
+    const { database, table } = warehouseTableOf(this.entry);
+    const applied = await readTable(this.#warehouse, database, table);
+    if (applied === null) throw new Held(`The snapshot of ${this.entry.topic} is not finished.`);
+    return this.#adopt(applied);
+  }
+
+  async #adopt(applied: AppliedTable): Promise<AppliedTable> {
+    this.plans.clear();
+    this.latest = null;
+    if (this.#keepsHistory) {
+      const { database, table } = warehouseTableOf(this.entry);
+      const schema = await this.#schema(applied.version);
+      await this.#warehouse.command(createHistory(schema, applied.generation));
+      const history = await readTable(this.#warehouse, database, historyName(table));
+      if (history === null) throw transientError('TABLE_GONE', `History of ${this.entry.topic} disappeared.`);
+      this.history =
+        history.version < applied.version ? await evolve(this.#warehouse, history, schema) : history;
+    }
+    this.applied = applied;
+    return applied;
+  }
+
+  /** For sources whose snapshot comes through the log (Debezium): an empty table of the newest schema. */
+  create(): Promise<void> {
+    return this.#alone(async () => {
+      const schema = await this.#registry.latest(this.entry);
+      if (schema === null) throw new Held(`Schema of ${this.entry.topic} is not registered yet.`);
+      await this.#warehouse.command(createDatabase(schema.source));
+      await this.#warehouse.command(createTable(schema, this.entry.generation));
+      await this.#load();
+    });
+  }
+
+  /** Shape changes of one table one after the other, also when several partitions ask at once. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#work.then(work, work);
+    this.#work = result.catch(() => undefined);
+    return result;
+  }
+}

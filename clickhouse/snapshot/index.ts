@@ -1,0 +1,1 @@
+export { createSnapshotTarget, LOAD_SETTINGS, loadStatement, type SnapshotTargetOptions } from './target.ts';
