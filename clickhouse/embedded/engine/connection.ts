@@ -65,7 +65,7 @@ export class Connection {
     const stream = await this.#beginInsert(head, format, params);
     const problem = textAt(chdb.insertError(stream));
     if (problem !== null) {
-      await chdb.destroyInsert(stream);
+      chdb.destroyInsert(stream);
       throw new EngineError(problem);
     }
     return {
@@ -74,12 +74,12 @@ export class Connection {
         try {
           return await finish(await chdb.done(stream));
         } finally {
-          await chdb.destroyInsert(stream);
+          chdb.destroyInsert(stream);
         }
       },
       async cancel() {
         await chdb.cancelInsert(stream);
-        await chdb.destroyInsert(stream);
+        chdb.destroyInsert(stream);
       },
     };
   }
@@ -126,6 +126,6 @@ async function finish(result: Pointer): Promise<Outcome> {
       elapsedNs: Math.round(chdb.elapsed(result) * 1e9),
     };
   } finally {
-    await chdb.destroyResult(result);
+    chdb.destroyResult(result);
   }
 }

@@ -1,9 +1,11 @@
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { transientError, userError } from '#kernel';
-import { Connection, type Params } from './connection.ts';
-import { EngineError, refusal } from './engine-error.ts';
+import { chLiteral, userError } from '#kernel';
+import { Connection } from './connection.ts';
+import { refusal } from './engine-error.ts';
+import { Fifos } from './fifo.ts';
 import { loadLibrary, tryLock } from './library.ts';
+import { ConnectionPool, type Lease } from './pool.ts';
 
 export type Settings = ReadonlyMap<string, string>;
 
@@ -14,6 +16,7 @@ export interface EngineOptions {
 }
 
 const MiB = 1024 * 1024;
+const IDLE_CONNECTIONS = 16;
 
 /** Settings of every request unless it says otherwise. */
 const DEFAULTS: Settings = new Map([
@@ -29,17 +32,19 @@ const IGNORED = new Set(['async_insert', 'wait_for_async_insert', 'log_comment',
  * engine outlives the requests' connections.
  */
 export class Engine {
-  readonly #args: readonly string[];
   readonly #control: Connection;
   readonly #known: ReadonlySet<string>;
-  /** Folder for pipes and spooled inserts. */
+  readonly #pool: ConnectionPool;
+  /** Folder for spooled inserts. */
   readonly scratch: string;
+  readonly fifos: Fifos;
   readonly version: string;
   readonly timezone: string;
   #controlTurn: Promise<unknown> = Promise.resolve();
 
-  private constructor(args: readonly string[], control: Connection, scratch: string, facts: EngineFacts) {
-    this.#args = args;
+  private constructor(control: Connection, pool: ConnectionPool, scratch: string, facts: EngineFacts) {
+    this.#pool = pool;
+    this.fifos = new Fifos(scratch);
     this.#control = control;
     this.#known = facts.settings;
     this.scratch = scratch;
@@ -74,49 +79,54 @@ export class Engine {
         'See the log with BAC_LOG_LEVEL=debug.',
       );
     }
-    return new Engine(args, control, scratch, await readFacts(control));
+    const pool = new ConnectionPool(args.slice(0, 1), IDLE_CONNECTIONS);
+    return new Engine(control, pool, scratch, await readFacts(control));
   }
 
-  /** A connection of its own with `settings` on top of the defaults. Throws the engine's exception for a bad one. */
-  async connect(settings: Settings, options: { readonly: boolean; comment: string }): Promise<Connection> {
+  /** A connection with `settings` on top of the defaults. Throws the engine's exception for a bad one. */
+  async lease(settings: Settings, options: { readonly: boolean; database: string }): Promise<Lease> {
     const wanted = new Map(DEFAULTS);
     for (const [name, value] of settings) {
       if (!this.#known.has(name)) throw refusal(115, 'UNKNOWN_SETTING', `Unknown setting '${name}'`);
+      if (value.includes('\0')) throw refusal(36, 'BAD_ARGUMENTS', `Setting '${name}' holds a NUL byte`);
       if (!IGNORED.has(name)) wanted.set(name, value);
     }
-    wanted.set('log_comment', options.comment);
     if (options.readonly) wanted.set('readonly', '1');
     const args = [...wanted].map(([name, value]) => `--${name}=${value}`);
-    if (args.some((arg) => arg.includes('\0')))
-      throw refusal(36, 'BAD_ARGUMENTS', 'A setting holds a NUL byte');
-    const connection = await Connection.open([...this.#args.slice(0, 1), ...args]);
-    if (connection) return connection;
-    for (const [name, value] of settings)
-      await this.control(`SET ${name} = {value:String}`, new Map([['value', value]]));
-    throw transientError('CLICKHOUSE_CONNECT_FAILED', 'The engine opened no connection.');
+    const lease = await this.#pool.lease({ database: options.database, args });
+    if (lease) return lease;
+    throw await this.#refusedSetting(wanted);
+  }
+
+  /** The engine opens no connection with a bad setting and does not say why; SET does. */
+  async #refusedSetting(settings: Settings): Promise<unknown> {
+    const lease = await this.#pool.lease({ database: '', args: [] });
+    try {
+      for (const [name, value] of settings) await lease?.connection.run(`SET ${name} = ${chLiteral(value)}`);
+    } catch (error) {
+      return error;
+    } finally {
+      lease?.release(false);
+    }
+    return refusal(210, 'NETWORK_ERROR', 'The engine opened no connection');
   }
 
   /** A statement of the front's own. One at a time. */
-  control(sql: string, params?: Params): Promise<Buffer> {
-    const turn = this.#controlTurn.then(
-      async () => (await this.#control.run(sql, 'TabSeparated', params)).bytes,
-    );
+  control(sql: string): Promise<Buffer> {
+    const turn = this.#controlTurn.then(async () => (await this.#control.run(sql)).bytes);
     this.#controlTurn = turn.catch(() => {});
     return turn;
   }
 
-  /** Asks the engine to end the statement that runs under `comment`; returns at once. */
-  async kill(comment: string): Promise<void> {
-    await this.control(
-      "KILL QUERY WHERE Settings['log_comment'] = {comment:String} ASYNC",
-      new Map([['comment', comment]]),
-    );
+  /** Asks the engine to end the statement that runs under a lease's mark; returns at once. */
+  async kill(mark: string): Promise<void> {
+    await this.control(`KILL QUERY WHERE Settings['log_comment'] = ${chLiteral(mark)} ASYNC`);
   }
 
+  /** Closes the engine. No lease may be out. */
   async close(): Promise<void> {
-    await this.#controlTurn.catch((error: unknown) => {
-      if (!(error instanceof EngineError)) throw error;
-    });
+    await this.#controlTurn;
+    await this.#pool.close();
     await this.#control.close();
   }
 }

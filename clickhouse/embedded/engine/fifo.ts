@@ -1,9 +1,7 @@
-import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { makeFifo } from './library.ts';
-
-let made = 0;
 
 /**
  * A named pipe between this process's event loop and the engine's own file reading or writing, which
@@ -14,38 +12,61 @@ export class Fifo {
   readonly path: string;
   readonly #reading: number;
   readonly #writing: number;
-  #open = new Set<number>();
+  readonly #held: Set<number>;
+  readonly #back: () => void;
 
-  constructor(folder: string) {
-    made += 1;
-    this.path = join(folder, `pipe-${made}`);
-    makeFifo(this.path);
-    this.#reading = openSync(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
-    this.#writing = openSync(this.path, constants.O_WRONLY | constants.O_NONBLOCK);
-    this.#open = new Set([this.#reading, this.#writing]);
+  constructor(path: string, back: () => void) {
+    this.path = path;
+    this.#back = back;
+    this.#reading = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    this.#writing = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    this.#held = new Set([this.#reading, this.#writing]);
   }
 
   /** What the engine writes; ends after `endWriting`. The socket owns its end from now on. */
   readable(): Socket {
-    this.#open.delete(this.#reading);
+    this.#held.delete(this.#reading);
     return new Socket({ fd: this.#reading, readable: true, writable: false });
   }
 
   /** What the engine is to read; ending the socket is the end of the data. */
   writable(): Socket {
-    this.#open.delete(this.#writing);
+    this.#held.delete(this.#writing);
     return new Socket({ fd: this.#writing, readable: false, writable: true });
   }
 
   /** Closes our writing end: the reader ends once the engine has closed its own. */
   endWriting(): void {
-    if (this.#open.delete(this.#writing)) closeSync(this.#writing);
+    if (this.#held.delete(this.#writing)) closeSync(this.#writing);
   }
 
-  /** Closes what was not handed out and removes the name. */
-  remove(): void {
-    for (const fd of this.#open) closeSync(fd);
-    this.#open.clear();
-    rmSync(this.path, { force: true });
+  /** Gives the name back. The statement must be over and the socket closed: nothing may be left in the pipe. */
+  free(): void {
+    for (const fd of this.#held) closeSync(fd);
+    this.#held.clear();
+    this.#back();
+  }
+}
+
+/** Named pipes of one folder; names are used again, for making one is a write to disk. */
+export class Fifos {
+  readonly #folder: string;
+  readonly #free: string[] = [];
+  #made = 0;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  take(): Fifo {
+    const path = this.#free.pop() ?? this.#make();
+    return new Fifo(path, () => this.#free.push(path));
+  }
+
+  #make(): string {
+    this.#made += 1;
+    const path = join(this.#folder, `pipe-${this.#made}`);
+    makeFifo(path);
+    return path;
   }
 }

@@ -1,4 +1,4 @@
 export { Connection, type InsertStream, type Outcome, type Params } from './connection.ts';
 export { Engine, type EngineOptions, type Settings } from './engine.ts';
 export { EngineError, refusal } from './engine-error.ts';
-export { Fifo } from './fifo.ts';
+export type { Lease } from './pool.ts';

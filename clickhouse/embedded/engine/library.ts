@@ -69,9 +69,10 @@ export const chdb = {
   append: blocking<number>('chdb_stream_append', INT, [POINTER, BYTES, SIZE]),
   done: blocking<Pointer>('chdb_stream_done', POINTER, [POINTER]),
   cancelInsert: blocking<void>('chdb_stream_cancel_insert', VOID, [POINTER]),
-  destroyInsert: blocking<void>('chdb_destroy_insert_stream', VOID, [POINTER]),
+  /** Waits for a running insert; on one finished or cancelled it only frees memory. */
+  destroyInsert: quick<void>('chdb_destroy_insert_stream', VOID, [POINTER]),
   insertError: quick<Pointer>('chdb_stream_insert_error', POINTER, [POINTER]),
-  destroyResult: blocking<void>('chdb_destroy_query_result', VOID, [POINTER]),
+  destroyResult: quick<void>('chdb_destroy_query_result', VOID, [POINTER]),
   resultBuffer: quick<Pointer>('chdb_result_buffer', POINTER, [POINTER]),
   resultLength: quick<number>('chdb_result_length', SIZE, [POINTER]),
   resultError: quick<Pointer>('chdb_result_error', POINTER, [POINTER]),

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { chIdent, type Logger } from '#kernel';
+import type { Logger } from '#kernel';
 import type { Admission } from '../admission.ts';
-import { type Connection, type Engine, refusal } from '../engine/index.ts';
+import { type Engine, refusal } from '../engine/index.ts';
 import { parseStatement, type Statement } from '../sql/statement.ts';
 import { runStatement, SPOOLED_BYTES } from '../statements/index.ts';
 import { type Account, authenticate } from './auth.ts';
@@ -81,17 +81,17 @@ async function serve(front: Front, served: Served): Promise<void> {
   const inserts = statement.kind === 'insert' || statement.kind === 'insert-input';
   const ticket = await (inserts ? front.inserts : front.reads).enter(signal);
   try {
-    const connection = await front.engine.connect(parameters.settings, {
+    const lease = await front.engine.lease(parameters.settings, {
       readonly: account.readonly,
-      comment: queryId,
+      database: parameters.database ?? '',
     });
+    let clean = false;
     try {
-      await use(connection, parameters.database);
       await runStatement(
         {
           engine: front.engine,
-          connection,
-          comment: queryId,
+          connection: lease.connection,
+          mark: lease.mark,
           params: parameters.params,
           defaultFormat: parameters.defaultFormat ?? 'TabSeparated',
           reply,
@@ -100,8 +100,9 @@ async function serve(front: Front, served: Served): Promise<void> {
         statement,
         { inline, body },
       );
+      clean = leavesNothing(statement);
     } finally {
-      await connection.close();
+      lease.release(clean);
     }
   } finally {
     ticket.release();
@@ -158,10 +159,10 @@ function inUtf8(statement: Statement): Statement {
   };
 }
 
-async function use(connection: Connection, database: string | null): Promise<void> {
-  if (database !== null && database !== '' && database !== 'default') {
-    await connection.run(`USE ${chIdent(database)}`);
-  }
+/** SET, USE and CREATE TEMPORARY are commands; a SETTINGS clause may outlive its statement. */
+function leavesNothing(statement: Statement): boolean {
+  if (statement.kind === 'command') return false;
+  return !/\bSETTINGS\b/i.test(statement.kind === 'insert' ? statement.head : statement.sql);
 }
 
 const facts = ({ engine }: Front): { timezone: string; version: string } => ({

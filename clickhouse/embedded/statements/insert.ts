@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { chLiteral } from '#kernel';
-import { Fifo, type Outcome, refusal } from '../engine/index.ts';
+import { type Outcome, refusal } from '../engine/index.ts';
 import type { Statement } from '../sql/statement.ts';
 import { endOnAbort, type Input, type Run, sendWhole } from './run.ts';
 
@@ -84,7 +84,7 @@ async function fromPipe(
   statement: Statement & { kind: 'insert-input' },
   input: Input,
 ): Promise<Outcome> {
-  const pipe = new Fifo(run.engine.scratch);
+  const pipe = run.engine.fifos.take();
   const writing = pipe.writable();
   const broken = new AbortController();
   const stoppable = { ...run, signal: AbortSignal.any([run.signal, broken.signal]) };
@@ -99,17 +99,17 @@ async function fromPipe(
     if (!writing.destroyed) {
       // The engine must learn that the insert is void before the pipe's end looks like the data's end.
       broken.abort(error);
-      await run.engine.kill(run.comment);
+      await run.engine.kill(run.mark);
       writing.destroy();
       await query.catch(() => {});
-      pipe.remove();
+      pipe.free();
       throw error;
     }
   }
   try {
     return await query;
   } finally {
-    pipe.remove();
+    pipe.free();
   }
 }
 

@@ -7,7 +7,7 @@ export interface Run {
   readonly engine: Engine;
   readonly connection: Connection;
   /** The mark by which the engine finds this statement to end it. */
-  readonly comment: string;
+  readonly mark: string;
   readonly params: Params;
   readonly defaultFormat: string;
   readonly reply: Reply;
@@ -31,7 +31,7 @@ export async function endOnAbort<T>(run: Run, work: Promise<T>): Promise<T> {
   let over = false;
   const kill = async (): Promise<void> => {
     for (let pause = KILL_AGAIN_FIRST_MS; !over; pause = Math.min(pause * 2, KILL_AGAIN_MOST_MS)) {
-      await run.engine.kill(run.comment);
+      await run.engine.kill(run.mark);
       await Promise.race([settled, new Promise((resolve) => setTimeout(resolve, pause))]);
     }
   };

@@ -1,5 +1,5 @@
 import { chLiteral } from '#kernel';
-import { type EngineError, Fifo, type Outcome } from '../engine/index.ts';
+import type { EngineError, Outcome } from '../engine/index.ts';
 import type { Statement } from '../sql/statement.ts';
 import { endOnAbort, type Run } from './run.ts';
 
@@ -16,7 +16,7 @@ export async function runSelect(run: Run, statement: Statement & { kind: 'select
   const sql =
     `${statement.sql.slice(0, offset)}\nINTO OUTFILE ${'PIPE'} APPEND ` +
     (statement.format === null ? `FORMAT ${format}` : statement.sql.slice(offset));
-  const pipe = new Fifo(run.engine.scratch);
+  const pipe = run.engine.fifos.take();
   const reading = pipe.readable();
   const work = run.connection.run(
     sql.replace('PIPE', () => chLiteral(pipe.path)),
@@ -51,6 +51,6 @@ export async function runSelect(run: Run, statement: Statement & { kind: 'select
     run.signal.removeEventListener('abort', stop);
     reading.destroy();
     await query;
-    pipe.remove();
+    pipe.free();
   }
 }
