@@ -5,7 +5,6 @@ export type {
   DeadLetterChoice,
   HubServices,
   NewSource,
-  Resolved,
   VerifyReport,
   VerifyRequest,
 } from './services.ts';

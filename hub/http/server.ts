@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { ChangeLog, Config, Logger, Registry, Warehouse } from '#kernel';
@@ -76,7 +76,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   ];
   const app: FastifyInstance = Fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY,
     requestTimeout: 60_000,
     genReqId: () => randomUUID(),
@@ -143,6 +143,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       }
       const address = app.server.address();
       if (address && typeof address === 'object') port = address.port;
+      collector.start();
       return { port };
     },
     async close() {

@@ -1,5 +1,3 @@
-import type { Problem } from '../status/index.ts';
-
 /** A source to be captured, as the operator names it. */
 export interface NewSource {
   readonly name: string;
@@ -29,12 +27,6 @@ export interface DeadLetterChoice {
   readonly table?: string;
 }
 
-export interface Resolved {
-  readonly done: number;
-  /** Those that failed again, with why. */
-  readonly failed: readonly { readonly id: string; readonly error: Problem }[];
-}
-
 /** What the surfaces let people do. The composition root fills it from cdc/ and clickhouse/. */
 export interface HubServices {
   readonly sources: {
@@ -53,7 +45,8 @@ export interface HubServices {
     signal: AbortSignal,
   ) => Promise<VerifyReport>;
   readonly deadLetters: {
-    replay(choice: DeadLetterChoice): Promise<Resolved>;
-    discard(choice: DeadLetterChoice): Promise<Resolved>;
+    /** Sends them through the log again and resolves to how many; what fails again is kept anew. */
+    replay(choice: DeadLetterChoice): Promise<number>;
+    discard(choice: DeadLetterChoice): Promise<number>;
   };
 }

@@ -98,7 +98,7 @@ function sourceStatus(row: SourceRow, tables: TableStatus[], config: Config): So
     error: row.error,
     slot: row.slot,
     lagBytes: row.lagBytes,
-    lagAlarm: alarmOf(row.lagBytes, config),
+    lagAlarm: alarmOf(row, config),
     confirmedLsn: row.confirmedLsn,
     committedAt: row.committedAt?.toISOString() ?? null,
     freshnessMs: most(tables.map((table) => table.freshnessMs)),
@@ -108,8 +108,9 @@ function sourceStatus(row: SourceRow, tables: TableStatus[], config: Config): So
   };
 }
 
-function alarmOf(lagBytes: number | null, { capture }: Config): LagAlarm {
-  if (lagBytes === null) return 'unknown';
+function alarmOf({ alarm, lagBytes }: SourceRow, { capture }: Config): LagAlarm {
+  if (alarm !== null && alarm !== 'none') return alarm;
+  if (lagBytes === null) return alarm === 'none' ? 'ok' : 'unknown';
   if (lagBytes >= capture.lagAlarmBytes) return 'alarm';
   return lagBytes >= capture.lagWarnBytes ? 'warn' : 'ok';
 }
@@ -122,7 +123,7 @@ export function assembleRoles(rows: readonly RoleRow[]): RoleStatus[] {
     ageMs: Math.max(0, Math.round(ageMs)),
     pid: data.pid ?? null,
     rssBytes: data.rssBytes ?? null,
-    cpuPercent: data.cpuPercent ?? null,
+    cpuPercent: data.cpuCores === undefined ? null : data.cpuCores * 100,
     restarts: data.restarts ?? null,
   }));
 }

@@ -24,6 +24,9 @@ const WAREHOUSE_EVERY_MS = 1_000;
 /** How long the first document waits for a slow or absent warehouse or log. */
 const FIRST_WAIT_MS = 1_500;
 const SAMPLES = 300;
+/** Between rounds: while somebody watches, and else (so that the history has no hole). */
+const WATCHED_MS = 1_000;
+const IDLE_MS = 5_000;
 
 export interface StatusOptions {
   readonly config: Config;
@@ -40,6 +43,8 @@ export interface StatusCollector {
   status(): Promise<Status>;
   /** Headline figures of the last rounds, oldest first, for sparklines. */
   history(): readonly StatusSample[];
+  /** Begins to sample by itself, slowly while nobody watches. */
+  start(): void;
   /** Calls `listener` about once a second with a new document until the returned function is called. */
   subscribe(listener: (status: Status | Problem) => void): () => void;
   close(): void;
@@ -158,25 +163,24 @@ export function createStatusCollector(options: StatusOptions): StatusCollector {
     status()
       .catch((thrown): Problem => toHubError(thrown).toJSON())
       .then((document) => {
+        if (abort.signal.aborted) return;
         for (const listener of listeners) listener(document);
-        if (listeners.size > 0) timer = setTimeout(tick, Math.max(100, 1000 - (performance.now() - started)));
+        const every = listeners.size > 0 ? WATCHED_MS : IDLE_MS;
+        timer = setTimeout(tick, Math.max(100, every - (performance.now() - started))).unref();
       });
   };
 
   return {
     status,
     history: () => [...samples],
+    start() {
+      if (timer === null) tick();
+    },
     subscribe(listener) {
       listeners.add(listener);
-      if (listeners.size === 1 && timer === null) tick();
-      else status().then(listener, (thrown) => listener(toHubError(thrown).toJSON()));
-      return () => {
-        listeners.delete(listener);
-        if (listeners.size === 0 && timer) {
-          clearTimeout(timer);
-          timer = null;
-        }
-      };
+      if (timer) clearTimeout(timer);
+      if (timer || listeners.size === 1) tick();
+      return () => listeners.delete(listener);
     },
     close() {
       listeners.clear();

@@ -6,14 +6,21 @@ const problem = z
   .object({ code: z.string(), message: z.string(), next: z.string().optional() })
   .nullable()
   .catch(null);
-const stats = z.looseObject({ lagBytes: z.number().nullish() }).catch({});
+const stats = z
+  .looseObject({
+    lagBytes: z.number().nullish(),
+    retainedBytes: z.number().nullish(),
+    alarm: z.enum(['none', 'warn', 'alarm']).optional(),
+  })
+  .catch({});
 
 /** What a role writes into `bac.role_stats.data`. All of it is optional; more is allowed. */
 export const roleStatsSchema = z.looseObject({
   state: z.string().optional(),
   pid: z.number().optional(),
   rssBytes: z.number().optional(),
-  cpuPercent: z.number().optional(),
+  /** 1 = one core. */
+  cpuCores: z.number().optional(),
   restarts: z.number().optional(),
 });
 export type RoleStats = z.infer<typeof roleStatsSchema>;
@@ -28,7 +35,10 @@ export interface SourceRow {
   slot: string | null;
   confirmedLsn: string | null;
   committedAt: Date | null;
+  /** How far reading is behind, else the WAL kept at the source. */
   lagBytes: number | null;
+  /** Capture's own judgement, which knows of slots the server is about to give up. */
+  alarm: 'none' | 'warn' | 'alarm' | null;
 }
 
 export interface TableRow {
@@ -84,12 +94,16 @@ export async function readState(pool: Pool): Promise<StateRows> {
     pool.query<{ role: string; instance: string; data: unknown; ageMs: number }>(ROLES),
   ]);
   return {
-    sources: sources.rows.map(({ stats: raw, ...row }) => ({
-      ...row,
-      url: hidePassword(row.url),
-      error: problem.parse(row.error),
-      lagBytes: stats.parse(raw).lagBytes ?? null,
-    })),
+    sources: sources.rows.map(({ stats: raw, ...row }) => {
+      const { lagBytes, retainedBytes, alarm } = stats.parse(raw);
+      return {
+        ...row,
+        url: hidePassword(row.url),
+        error: problem.parse(row.error),
+        lagBytes: lagBytes ?? retainedBytes ?? null,
+        alarm: alarm ?? null,
+      };
+    }),
     tables: tables.rows.map((row) => ({ ...row, error: problem.parse(row.error) })),
     roles: roles.rows.map((row) => ({ ...row, data: roleStatsSchema.catch({}).parse(row.data) })),
   };

@@ -63,7 +63,7 @@ export interface SourceStatus {
   readonly state: string;
   readonly error: Problem | null;
   readonly slot: string | null;
-  /** WAL the slot keeps back at the source. */
+  /** How far the slot is behind the source, in bytes of WAL. */
   readonly lagBytes: number | null;
   readonly lagAlarm: LagAlarm;
   readonly confirmedLsn: string | null;

@@ -6,6 +6,7 @@ import './styles/controls.css';
 import './styles/shell.css';
 import './styles/streams.css';
 import './styles/drawer.css';
+import './styles/motion.css';
 import { App } from './shell/app.tsx';
 import { applyTheme } from './shell/theme.ts';
 

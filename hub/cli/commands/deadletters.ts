@@ -15,11 +15,6 @@ interface DeadLetter {
   createdAt: string;
 }
 
-interface Resolved {
-  done: number;
-  failed: { id: string; error: { message: string } }[];
-}
-
 type Options = HubOptions & {
   json?: boolean;
   state?: string;
@@ -95,9 +90,7 @@ const resolveCommand = (verb: string, description: string, done: string): Comman
       ...(options.ids ? { ids: options.ids } : {}),
       ...(options.all ? { all: true } : {}),
     };
-    const result = await connect(options).post<Resolved>(`/api/v1/deadletters/${verb}`, body);
-    if (result.failed.length > 0) process.exitCode = 1;
+    const result = await connect(options).post<{ done: number }>(`/api/v1/deadletters/${verb}`, body);
     if (options.json) return printJson(result);
-    print(`${result.done} ${done}, ${result.failed.length} failed.`);
-    for (const entry of result.failed.slice(0, 20)) print(`  ${entry.id}  ${entry.error.message}`);
+    print(`${result.done} ${done}.`);
   });

@@ -65,8 +65,8 @@ export function deadLetterRoutes({ pool, services }: RouteContext): Route[] {
       summary,
       scope: 'write',
       body: choice,
-      answer: 'How many were done, and those that failed again with why.',
-      handle: async ({ body: { all: _, ...chosen } }) => services.deadLetters[verb](chosen),
+      answer: 'How many were done.',
+      handle: async ({ body: { all: _, ...chosen } }) => ({ done: await services.deadLetters[verb](chosen) }),
     });
   return [
     route({

@@ -42,8 +42,3 @@ export interface DeadLetterPage {
   readonly deadLetters: readonly DeadLetter[];
   readonly next: string | null;
 }
-
-export interface Resolved {
-  readonly done: number;
-  readonly failed: readonly { readonly id: string; readonly error: { readonly message: string } }[];
-}

@@ -20,7 +20,7 @@ type Action =
   | { type: 'problem'; problem: Problem }
   | { type: 'connection'; connection: Connection };
 
-const KEEP = 180;
+const KEEP = 300;
 const RETRY_MS = [500, 1000, 2000, 4000];
 
 function reduce(live: LiveStatus, action: Action): LiveStatus {

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { api, asApiError } from '../api/client.ts';
-import type { DeadLetter, DeadLetterPage, Resolved } from '../api/types.ts';
+import type { DeadLetter, DeadLetterPage } from '../api/types.ts';
 import { dateTime } from '../format.ts';
 import { useToast } from '../shell/toasts.tsx';
 import { ProblemNote } from '../ui/problem-note.tsx';
@@ -21,11 +21,9 @@ export function DeadLetters({ row }: { row: TableRow }) {
   const act = (verb: Verb, choice: object): void => {
     setBusy(true);
     setSure(false);
-    api<Resolved>('POST', `/deadletters/${verb}`, { body: choice })
-      .then(({ done, failed }) => {
-        const first = failed[0];
-        if (first) say('bad', `${failed.length} failed again: ${first.error.message}`);
-        else say('good', `${done} ${verb === 'replay' ? 'replayed' : 'discarded'}`);
+    api<{ done: number }>('POST', `/deadletters/${verb}`, { body: choice })
+      .then(({ done }) => {
+        say('good', verb === 'replay' ? `${done} sent through the sink again` : `${done} discarded`);
         reload();
       })
       .catch((thrown) => say('bad', asApiError(thrown).message))

@@ -34,6 +34,17 @@ export const Sources = ({ sources, chosen, onChoose }: SourcesProps) => (
         />
       ))}
     </ul>
+    <div className="sources-errors">
+      {sources.map(
+        (source) =>
+          source.error && (
+            <ProblemNote
+              key={source.name}
+              problem={{ ...source.error, message: `${source.name}: ${source.error.message}` }}
+            />
+          ),
+      )}
+    </div>
   </section>
 );
 
@@ -109,7 +120,6 @@ function SourceCard({
       <p className="card__url mono" title={source.url}>
         {source.url.replace(/^postgres(ql)?:\/\//, '').replace(/^[^@/]*@/, '')}
       </p>
-      {source.error && <ProblemNote problem={source.error} />}
       <dl className="facts">
         <Fact
           name="Tables"

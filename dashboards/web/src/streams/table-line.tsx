@@ -29,7 +29,10 @@ export const TableLine = memo(function TableLine(props: TableLineProps) {
       onFocus={() => onFocus(row.id)}
       onClick={() => onOpen(row.id)}
       onKeyDown={(event) => {
-        if (event.key === 'Enter') onOpen(row.id);
+        if (event.key !== 'Enter') return;
+        // Else the same key press would go on to the drawer's close button.
+        event.preventDefault();
+        onOpen(row.id);
       }}
     >
       <td className="grid__name">

@@ -2,24 +2,30 @@ import { memo, useId } from 'react';
 
 export interface SparklineProps {
   readonly values: readonly (number | null)[];
+  /** Moment of each value (ms); absent = evenly spaced. */
+  readonly times?: readonly number[];
   readonly width?: number;
   readonly height?: number;
   readonly tone?: 'accent' | 'good' | 'warn' | 'bad';
   /** Said to those who do not see it. */
   readonly label: string;
   readonly area?: boolean;
-  /** Fewest points the width stands for, so that a young series grows from the right. */
+  /** What the width stands for: points, or seconds when `times` are given. A young series grows from the right. */
   readonly span?: number;
 }
 
 /** A line over time, newest right, scaled to its own maximum. Gaps in the data are gaps in the line. */
 export const Sparkline = memo(function Sparkline(props: SparklineProps) {
-  const { values, width = 240, height = 44, tone = 'accent', label, area = true, span = 60 } = props;
+  const { values, times, width = 240, height = 44, tone = 'accent', label, area = true, span = 60 } = props;
   const gradient = useId();
   const known = values.filter((value) => value !== null);
   const top = Math.max(...known, 0) * 1.12 || 1;
   const slots = Math.max(values.length, span);
-  const x = (index: number): number => ((slots - values.length + index) / (slots - 1)) * width;
+  const newest = times?.at(-1) ?? 0;
+  const x = (index: number): number =>
+    times
+      ? width * (1 - (newest - times[index]!) / (span * 1000))
+      : ((slots - values.length + index) / (slots - 1)) * width;
   const y = (value: number): number => height - 1.5 - (value / top) * (height - 3);
   const runs: [number, number][][] = [];
   let run: [number, number][] = [];
