@@ -17,7 +17,7 @@ const SHORT: Readonly<Record<number, number>> = {
 };
 const HEX = Buffer.from('0123456789abcdef');
 /** Below this a loop is cheaper than a call into native code. */
-const LOOP = 48;
+const LOOP = 128;
 
 /** Most bytes that `length` bytes of text can take as JSON (`\u001f` for one). */
 export const worstCase = (length: number): number => length * 6;
@@ -32,15 +32,9 @@ export function growth(source: Uint8Array, start: number, end: number): number {
   return extra;
 }
 
-export function writeRaw(
-  out: Uint8Array,
-  at: number,
-  source: Uint8Array,
-  start: number,
-  end: number,
-): number {
+export function writeRaw(out: Buffer, at: number, source: Buffer, start: number, end: number): number {
   if (end - start > LOOP) {
-    out.set(source.subarray(start, end), at);
+    source.copy(out, at, start, end);
     return at + end - start;
   }
   let to = at;
