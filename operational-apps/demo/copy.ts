@@ -20,8 +20,8 @@ export function createChunks() {
   const full: Chunk[] = [];
   return {
     add(table: string, row: Row): void {
-      let buffer = open.get(table);
-      if (!buffer) open.set(table, (buffer = { columns: Object.keys(row), text: '' }));
+      const buffer = open.get(table) ?? { columns: Object.keys(row), text: '' };
+      if (buffer.text === '') open.set(table, buffer);
       buffer.text += copyLine(row, buffer.columns);
       if (buffer.text.length >= CHUNK_CHARACTERS) {
         full.push({ table, ...buffer });

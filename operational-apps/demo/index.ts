@@ -1,1 +1,2 @@
 export { demoApps, type FillOptions, type FillProgress, type FillResult, fillDemo } from './fill.ts';
+export { type Simulator, type SimulatorOptions, type SimulatorStats, startSimulator } from './simulator.ts';

@@ -14,8 +14,6 @@ const CHANNEL_NAMES = ['web', 'mobile', 'marketplace', 'store'] as const;
 /** List prices rose once, after the first year. */
 const FIRST_YEAR_PRICE = 0.96;
 
-const paymentSums = new WeakMap<readonly number[], Float64Array>();
-
 /** Writes one order with all that followed from it until the end of the history. */
 export function writeOrder(
   shop: Shop,
@@ -39,11 +37,9 @@ export function writeOrder(
   const shipping = customer.company || subtotal - discounted >= tenant.freeShippingFrom ? 0 : tenant.shipping;
   const tax = sum((line) => line.tax);
   const total = subtotal - discounted + shipping + tax;
-  let sums = paymentSums.get(region.payment);
-  if (!sums) paymentSums.set(region.payment, (sums = cumulate(region.payment)));
   const method = customer.company
     ? chance.pick(['invoice', 'transfer'] as const)
-    : PAYMENT_METHODS[chance.weighted(sums)]!;
+    : PAYMENT_METHODS[chance.weighted(region.paymentSums)]!;
   const channel = customer.company ? 'wholesale' : CHANNEL_NAMES[chance.weighted(CONSUMER_CHANNELS)]!;
   const written = lines.map((line, index) => writeLine(shop, id, line, index + 1, region.taxPercent, at));
   const order: PlacedOrder = { id, customer, at, location: region.location, method, lines: written, total };

@@ -1,3 +1,5 @@
+import { cumulate } from './random.ts';
+
 /** A sales region: a country in Europe, a state in North America. */
 export interface Region {
   readonly code: string;
@@ -9,7 +11,8 @@ export interface Region {
   /** Basket size and share of returns against the average. */
   readonly basket: number;
   readonly returns: number;
-  readonly payment: readonly number[];
+  /** Running sums of how often each of PAYMENT_METHODS is chosen. */
+  readonly paymentSums: Float64Array;
   readonly location: number;
   readonly language: Language;
   readonly cities: readonly (readonly [city: string, postalPrefix: string])[];
@@ -41,7 +44,7 @@ const region = (
   basket,
   returns,
   location,
-  payment,
+  paymentSums: cumulate(payment),
   cities,
 });
 
