@@ -5,6 +5,7 @@ import { Engine } from './engine/index.ts';
 import type { Account } from './http/auth.ts';
 import type { Front } from './http/exchange.ts';
 import { createFront } from './http/server.ts';
+import { Sessions } from './http/sessions.ts';
 import { type ChildMessage, type ChildOptions, childOptionsSchema } from './options.ts';
 
 /** The engine's own process: options come as the first message of the parent, which it does not outlive. */
@@ -38,6 +39,7 @@ async function start(options: ChildOptions): Promise<void> {
     reads: new Admission(limits),
     inserts: new Admission(limits),
     accounts: accountsOf(options),
+    sessions: new Sessions(engine),
     log,
     running: new Map(),
   };
@@ -84,6 +86,7 @@ async function stop(engine: Engine): Promise<void> {
   }, STOP_WITHIN_MS / 2);
   await closed;
   clearTimeout(late);
+  front?.sessions.close();
   await engine.close();
   process.exit(0);
 }

@@ -1,1 +1,2 @@
 export * from './change-log.ts';
+export { type OpenedWarehouse, warehouseContract } from './warehouse.ts';

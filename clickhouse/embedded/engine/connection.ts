@@ -1,4 +1,4 @@
-import { EngineError } from './engine-error.ts';
+import { EngineError, refusal } from './engine-error.ts';
 import { bytesAt, chdb, dereference, isNull, type Pointer, textAt } from './library.ts';
 
 export type Params = ReadonlyMap<string, string>;
@@ -53,6 +53,7 @@ export class Connection {
   /** Runs one statement and returns its whole result in `format` (or the statement's own FORMAT). */
   async run(sql: string, format = 'TabSeparated', params?: Params): Promise<Outcome> {
     if (params && params.size > 0) {
+      refuseNul(sql);
       return finish(await chdb.queryWithParams(this.#handle, sql, format, ...pairs(params)));
     }
     const query = Buffer.from(sql);
@@ -99,6 +100,7 @@ export class Connection {
 
   #beginInsert(head: string, format: string, params?: Params): Promise<Pointer> {
     if (params && params.size > 0) {
+      refuseNul(head);
       return chdb.insertWithParams(this.#handle, head, format, ...pairs(params));
     }
     const query = Buffer.from(head);
@@ -107,11 +109,16 @@ export class Connection {
   }
 }
 
+/** Names and values as C strings; values are in the engine's escaped form, which has its own way to write NUL. */
 const pairs = (params: Params): [string[], string[], number] => [
-  [...params.keys()],
-  [...params.values()],
+  [...params.keys()].map((name) => name.replaceAll('\0', '')),
+  [...params.values()].map((value) => value.replaceAll('\0', '\\0')),
   params.size,
 ];
+
+function refuseNul(sql: string): void {
+  if (sql.includes('\0')) throw refusal(62, 'SYNTAX_ERROR', 'A statement with parameters holds a NUL byte');
+}
 
 async function finish(result: Pointer): Promise<Outcome> {
   try {

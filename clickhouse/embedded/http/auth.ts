@@ -44,3 +44,15 @@ function credentials(
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 const same = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b));
+
+/** Settings by which a read-only account shapes its answer; it may change no other. */
+const HARMLESS =
+  /^(output_format_|format_|date_time_output_format$|enable_http_compression$|http_|send_progress_in_http_headers$|readonly$|log_comment$)/;
+
+export function refuseSettings(account: Account, settings: ReadonlyMap<string, string>): void {
+  if (!account.readonly) return;
+  for (const name of settings.keys()) {
+    if (HARMLESS.test(name)) continue;
+    throw refusal(164, 'READONLY', `Cannot modify '${name}' setting in readonly mode`);
+  }
+}

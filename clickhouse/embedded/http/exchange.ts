@@ -2,19 +2,23 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '#kernel';
 import type { Admission } from '../admission.ts';
-import { type Engine, refusal } from '../engine/index.ts';
+import { type Engine, type Lease, refusal } from '../engine/index.ts';
 import { parseStatement, type Statement } from '../sql/statement.ts';
 import { runStatement, SPOOLED_BYTES } from '../statements/index.ts';
-import { type Account, authenticate } from './auth.ts';
+import { type Account, authenticate, refuseSettings } from './auth.ts';
 import { BodyReader, bodyOf } from './body.ts';
+import { killById } from './kill.ts';
+import { readMultipart } from './multipart.ts';
 import { type RequestParameters, readParameters } from './request.ts';
 import { Reply } from './response.ts';
+import type { SessionRequest, Sessions } from './sessions.ts';
 
 export interface Front {
   readonly engine: Engine;
   readonly reads: Admission;
   readonly inserts: Admission;
   readonly accounts: readonly Account[];
+  readonly sessions: Sessions;
   readonly log: Logger;
   /** Ids of the statements under way, with what ends each. */
   readonly running: Map<string, AbortController>;
@@ -75,38 +79,83 @@ interface Served {
 }
 
 async function serve(front: Front, served: Served): Promise<void> {
-  const { parameters, account, queryId, reply, signal, request } = served;
+  const { account, reply, signal, request } = served;
   const body = new BodyReader(bodyOf(request));
-  const { statement, inline } = await readStatement(parameters.query, body);
+  const parameters = await withMultipart(served.parameters, request, body);
+  refuseSettings(account, parameters.settings);
+  const read = await readStatement(parameters.query, body);
+  const statement = killById(read.statement, account, front.running);
   const inserts = statement.kind === 'insert' || statement.kind === 'insert-input';
   const ticket = await (inserts ? front.inserts : front.reads).enter(signal);
+  const run = ({ connection, mark }: Lease): Promise<void> =>
+    runStatement(
+      {
+        engine: front.engine,
+        connection,
+        mark,
+        params: parameters.params,
+        defaultFormat: parameters.defaultFormat ?? 'TabSeparated',
+        reply,
+        signal,
+      },
+      statement,
+      { inline: read.inline, body },
+    );
   try {
-    const lease = await front.engine.lease(parameters.settings, {
-      readonly: account.readonly,
-      database: parameters.database ?? '',
-    });
-    let clean = false;
-    try {
-      await runStatement(
-        {
-          engine: front.engine,
-          connection: lease.connection,
-          mark: lease.mark,
-          params: parameters.params,
-          defaultFormat: parameters.defaultFormat ?? 'TabSeparated',
-          reply,
-          signal,
-        },
-        statement,
-        { inline, body },
-      );
-      clean = leavesNothing(statement);
-    } finally {
-      lease.release(clean);
-    }
+    if (parameters.sessionId === null) await runAlone(front, parameters, account, statement, run);
+    else await front.sessions.run(sessionOf(parameters, account, parameters.sessionId), run);
   } finally {
     ticket.release();
   }
+}
+
+async function runAlone(
+  front: Front,
+  parameters: RequestParameters,
+  { readonly }: Account,
+  statement: Statement,
+  run: (lease: Lease) => Promise<void>,
+): Promise<void> {
+  const lease = await front.engine.lease(parameters.settings, {
+    readonly,
+    database: parameters.database ?? '',
+  });
+  let clean = false;
+  try {
+    await run(lease);
+    clean = leavesNothing(statement);
+  } finally {
+    lease.release(clean);
+  }
+}
+
+const sessionOf = (parameters: RequestParameters, account: Account, id: string): SessionRequest => ({
+  id,
+  timeoutSeconds: parameters.sessionTimeout,
+  user: account.user,
+  readonly: account.readonly,
+  settings: parameters.settings,
+  database: parameters.database,
+});
+
+/** Clients send long parameters as a form. */
+async function withMultipart(
+  parameters: RequestParameters,
+  request: IncomingMessage,
+  body: BodyReader,
+): Promise<RequestParameters> {
+  const type = request.headers['content-type'] ?? '';
+  if (!/^multipart\/form-data/i.test(type)) return parameters;
+  if (!(await body.hold(MAX_SQL_BYTES + 1))) throw tooLarge();
+  const params = new Map(parameters.params);
+  let query = parameters.query;
+  for (const [name, value] of readMultipart(type, body.held)) {
+    if (name === 'query') query += value;
+    else if (name.startsWith('param_')) params.set(name.slice('param_'.length), value);
+    else throw refusal(48, 'NOT_IMPLEMENTED', `Form field '${name}' is not supported`);
+  }
+  body.skip(body.held.length);
+  return { ...parameters, query, params };
 }
 
 /**
