@@ -43,7 +43,14 @@ export class EventFeed {
       for (const [subject, count] of dead) {
         const more = count - (this.#dead.get(subject) ?? 0);
         if (more > 0)
-          this.#add(at, 'error', subject, `${more} row${more === 1 ? '' : 's'} set aside as dead letters`);
+          this.#add(
+            at,
+            'error',
+            subject,
+            more === 1
+              ? 'a row was set aside as a dead letter'
+              : `${more} rows were set aside as dead letters`,
+          );
         if (more < 0)
           this.#add(at, 'good', subject, `${-more} dead letter${more === -1 ? '' : 's'} resolved`);
       }

@@ -70,9 +70,15 @@ export function Header({ live, onAdd, onShortcuts }: HeaderProps) {
           >
             <Icon name={theme === 'dark' ? 'sun' : 'moon'} />
           </button>
-          <button type="button" className="button button--primary" onClick={onAdd} title="Add a source (n)">
+          <button
+            type="button"
+            className="button button--primary"
+            aria-label="Add source"
+            onClick={onAdd}
+            title="Add a source (n)"
+          >
             <Icon name="plus" />
-            Add source
+            <span className="button__text">Add source</span>
           </button>
         </div>
       </div>

@@ -19,7 +19,7 @@ interface Series {
 }
 
 /** What the width of a headline chart stands for, in seconds. */
-const SPAN = 180;
+const SPAN = 120;
 
 const Tile = ({ label, figure, detail, tone = 'accent', series, children }: TileProps) => (
   <section className={`tile tile--${tone}`} aria-label={label}>
