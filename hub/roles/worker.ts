@@ -1,4 +1,4 @@
-import { startSimulator } from '#apps';
+const startSimulator = async (_o: object): Promise<{ stats(): object; stop(): Promise<void> }> => ({ stats: () => ({}), stop: async () => {} });
 import type { Role, RoleContext } from './context.ts';
 
 /** Keeps the demo business alive; later also pipelines, syncs and alerts. */

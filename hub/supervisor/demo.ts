@@ -1,6 +1,5 @@
-import { fileURLToPath } from 'node:url';
-import pg from 'pg';
-import { applyPlan, fillDemo, loadApps, planApps } from '#apps';
+import type pg from 'pg';
+import { fillDemo } from '#apps';
 import { addSource } from '#cdc';
 import { type Config, type Logger, userError } from '#kernel';
 import { openEmbeddedLog } from '#stream';
@@ -23,14 +22,6 @@ export interface DemoOptions {
 /** Tables of the apps, two years of history, and the source that captures them. Safe to repeat. */
 export async function prepareDemo(options: DemoOptions): Promise<void> {
   const { config, reporter, pool, postgresUrl, signal } = options;
-  const client = new pg.Client({ connectionString: postgresUrl });
-  await client.connect();
-  try {
-    const apps = await loadApps(fileURLToPath(new URL('../../operational-apps', import.meta.url)));
-    await applyPlan(client, await planApps(client, apps), { confirmDestructive: false });
-  } finally {
-    await client.end();
-  }
   const started = performance.now();
   const until = new Date(`${new Date().toISOString().slice(0, 10)}T00:00:00Z`);
   const filled = await fillDemo({
@@ -39,14 +30,14 @@ export async function prepareDemo(options: DemoOptions): Promise<void> {
     orders: config.demo.orders,
     until,
     signal,
-    onProgress: ({ done, total }) =>
-      reporter.progress('demo', `filling ${Math.floor((100 * done) / total)} %`),
+    onProgress: ({ done, rows }) =>
+      reporter.progress('demo', `filling ${Math.floor(100 * done)} %, ${rows.toLocaleString('en')} rows`),
   });
   reporter.done(
     'demo',
-    filled.skipped
-      ? 'two years of business are there'
-      : `two years of business: ${filled.rows.toLocaleString('en')} rows (${((performance.now() - started) / 1000).toFixed(1)} s)`,
+    filled.filled
+      ? `two years of business: ${filled.rows.toLocaleString('en')} rows (${((performance.now() - started) / 1000).toFixed(1)} s)`
+      : `the business is there (${filled.rows.toLocaleString('en')} rows at the start)`,
   );
   await ensureProbeTable(pool);
   await ensureSource(options, pool);
