@@ -51,7 +51,7 @@ export class WarehouseReader {
            toString(max(modification_time)) || '/' || toString(count()) || '/' || toString(sum(rows)) AS stamp
          FROM system.parts WHERE active AND database IN (${databases.map(chLiteral).join(', ')})
          GROUP BY database, table`,
-        { signal, settings: { max_execution_time: 5 } },
+        { signal, settings: { max_execution_time: 5, prefer_column_name_to_alias: 1 } },
       );
       await this.#count(parts, signal);
       const tables = new Map(parts.map((part) => [`${part.database}.${part.table}`, this.#figures(part)]));
