@@ -30,3 +30,11 @@ export {
   type Snapshotter,
   type SnapshotterOptions,
 } from './snapshot/index.ts';
+export {
+  type ColumnDifference,
+  type Difference,
+  type TableReport,
+  type VerifyOptions,
+  type VerifyReport,
+  verifyTables,
+} from './verify/index.ts';

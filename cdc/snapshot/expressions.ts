@@ -63,7 +63,7 @@ const clamp = (value: string, type: string, low: string, high: string, cast = ''
   `CASE WHEN ${value} < ${type} ${low} THEN (${type} ${low})${cast} WHEN ${value} > ${type} ${high} THEN (${type} ${high})${cast} ELSE ${value}${cast} END`;
 
 /** Condition under which a scalar is odd; infinities compare like very small and very large values. */
-function oddSql(value: string, type: ScalarType): string | null {
+export function oddSql(value: string, type: ScalarType): string | null {
   switch (type.kind) {
     case 'numeric':
       // NaN is larger than every number, infinities larger or smaller.
@@ -80,10 +80,15 @@ function oddSql(value: string, type: ScalarType): string | null {
   }
 }
 
-function arraySql(value: string, type: ArrayType): FieldSql {
+/** Condition under which an array is odd. */
+export function oddArraySql(value: string, type: ArrayType): string {
   const element = oddSql('e', type.element);
   const shape = `array_ndims(${value}) > 1 OR array_lower(${value}, 1) <> 1`;
-  const odd = `(${shape}${element ? ` OR EXISTS (SELECT FROM unnest(${value}) AS e WHERE ${element})` : ''})`;
+  return `(${shape}${element ? ` OR EXISTS (SELECT FROM unnest(${value}) AS e WHERE ${element})` : ''})`;
+}
+
+function arraySql(value: string, type: ArrayType): FieldSql {
+  const odd = oddArraySql(value, type);
   // Of other types the text is wanted, not what their own conversion to JSON makes of them.
   const elements = type.element.kind === 'other' ? `${value}::text[]` : value;
   return { field: `CASE WHEN ${odd} THEN '[]' ELSE array_to_json(${elements})::text END`, odd };

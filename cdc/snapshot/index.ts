@@ -1,4 +1,5 @@
-export { type FieldSql, fieldSql, numericRule, snapshotFields } from './expressions.ts';
+export { type FieldSql, fieldSql, numericRule, oddArraySql, oddSql, snapshotFields } from './expressions.ts';
+export { openSessions, type Sessions } from './sessions.ts';
 export {
   createSnapshotter,
   type SnapshotProgress,
