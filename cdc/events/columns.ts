@@ -1,5 +1,5 @@
 import { type Column, UNAVAILABLE } from '#kernel';
-import { NULL, type Relation, type Tuple, UNCHANGED } from '../pgoutput/index.ts';
+import { NULL, type Relation, TEXT, type Tuple, UNCHANGED } from '../pgoutput/index.ts';
 import { writeRaw, writeString } from './json.ts';
 
 /** How a column's source text becomes JSON. */
@@ -66,9 +66,10 @@ export class ObjectWriter {
       const place = places[index]!;
       let from = tuple;
       let kind = from.kinds[place]!;
-      if (kind === UNCHANGED && fallback !== null) {
+      // A NULL there only means that a key-only old row does not carry the column.
+      if (kind === UNCHANGED && fallback !== null && fallback.kinds[place] === TEXT) {
         from = fallback;
-        kind = from.kinds[place]!;
+        kind = TEXT;
       }
       if (kind === NULL) at = writeRaw(out, at, NULL_TEXT, 0, 4);
       else if (kind === UNCHANGED) at = writeRaw(out, at, UNAVAILABLE_TEXT, 0, UNAVAILABLE_TEXT.length);
