@@ -14,15 +14,18 @@ export interface Change {
   readonly committedAt: number;
 }
 
-const integer = z
-  .string()
-  .regex(/^-?\d+$/)
-  .transform(Number);
-const row = z.record(z.string(), z.custom<ExactJson>());
+const integer = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^-?\d+$/)
+    .transform(Number),
+]);
+const row = z.custom<Readonly<Record<string, ExactJson>>>((value) => isObject(value as ExactJson)).nullish();
 const schema = z.object({
   op: z.enum(['c', 'u', 'd', 'r', 't', 'm']),
-  before: row.nullish(),
-  after: row.nullish(),
+  before: row,
+  after: row,
   source: z.object({
     lsn: integer.nullish(),
     ts_ms: integer.nullish(),
@@ -32,14 +35,19 @@ const schema = z.object({
   }),
 });
 
-/** JSON with every number kept as its text, so that no digit of an int8 or numeric is lost. */
+/** More digits in a row than a double is sure to keep. */
+const LONG_NUMBER = /\d[\d.]{15}/;
+
+/** JSON whose numbers keep every digit: as numbers where that is certain, else as their text. */
 export function parseExact(text: string): ExactJson {
+  const rows = text.lastIndexOf('"source":');
+  if (!LONG_NUMBER.test(rows < 0 ? text : text.slice(0, rows))) return JSON.parse(text) as ExactJson;
   return JSON.parse(text, (_, value: unknown, context?: { source?: string }) =>
-    typeof value === 'number' ? (context?.source ?? String(value)) : value,
+    typeof value === 'number' ? (context?.source ?? value) : value,
   ) as ExactJson;
 }
 
-/** Null for a tombstone (no value) and for messages that carry no row. Throws EVENT_INVALID. */
+/** Null for messages that carry no row. Throws EVENT_INVALID. */
 export function readChange(value: Buffer): Change | null {
   let json: ExactJson;
   try {
@@ -67,8 +75,9 @@ export function readChange(value: Buffer): Change | null {
   };
 }
 
-const isObject = (json: ExactJson | undefined): json is { readonly [name: string]: ExactJson } =>
-  typeof json === 'object' && json !== null && !Array.isArray(json);
+function isObject(json: ExactJson | undefined): json is { readonly [name: string]: ExactJson } {
+  return typeof json === 'object' && json !== null && !Array.isArray(json);
+}
 
 const invalid = (why: string, cause: unknown): HubError =>
   new HubError('EVENT_INVALID', `The record is no change event: ${why}.`, {

@@ -13,10 +13,11 @@ import { decimalOf } from './map.ts';
 export function debeziumScalar(type: ScalarType, value: ExactJson): string | Buffer | null {
   if (typeof value === 'boolean') return type.kind === 'bool' || isTextual(type) ? String(value) : null;
   if (typeof value === 'string') return fromText(type, value);
+  if (typeof value === 'number') return fromText(type, String(value));
   if (value === null) return null;
   if (type.kind === 'numeric' && !Array.isArray(value)) {
     const { scale, value: unscaled } = value as { scale?: ExactJson; value?: ExactJson };
-    if (typeof scale === 'string' && typeof unscaled === 'string') return unscale(unscaled, Number(scale));
+    if (scale !== undefined && typeof unscaled === 'string') return unscale(unscaled, Number(scale));
     return null;
   }
   return isTextual(type) ? JSON.stringify(value) : null;

@@ -5,9 +5,10 @@ import { decimalOf, NULL_ARRAY } from './map.ts';
 import { type Plain, plainNumeric, plainTime } from './odd.ts';
 import { escapeBytes, escapeField, NULL_FIELD, quoteElement } from './text.ts';
 
-/** A JSON value whose numbers are kept as their text. */
+/** A JSON value; numbers that a double cannot hold exactly are given as their text. */
 export type ExactJson =
   | string
+  | number
   | boolean
   | null
   | readonly ExactJson[]

@@ -39,5 +39,10 @@ function arrayExpression(kind: string, target: string, nullable: string): string
   if (kind === 'bytes') {
     return `arrayMap(x -> unhex(substring(x, 3)), JSONExtract(${field}, 'Array(Nullable(String))'))`;
   }
+  if (kind === 'timestamp' || kind === 'timestamptz') {
+    // array_to_json writes ISO 8601, with an offset where there is a zone.
+    const zone = kind === 'timestamptz' ? ", 'UTC'" : '';
+    return `arrayMap(x -> parseDateTime64BestEffortOrNull(x, 6${zone}), JSONExtract(${field}, 'Array(Nullable(String))'))`;
+  }
   return `JSONExtract(${field}, '${target.replaceAll("'", "\\'")}')`;
 }

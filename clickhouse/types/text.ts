@@ -12,9 +12,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": "\\'",
 };
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to be escaped
 const IN_FIELD = /[\b\f\n\r\t\0\\]/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to be escaped
 const IN_QUOTES = /[\b\f\n\r\t\0\\']/g;
 
 /** A String field of TabSeparated. */
