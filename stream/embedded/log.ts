@@ -16,8 +16,6 @@ export interface EmbeddedLogOptions {
   readonly log: Logger;
   /** How often retention is enforced by itself. Default one minute. */
   readonly retentionCheckMs?: number;
-  /** Largest size of the log file in bytes. Default: as the disk allows. */
-  readonly mapSize?: number;
 }
 
 const RETENTION_CHECK_MS = 60_000;
@@ -30,14 +28,14 @@ const MAX_NAME_BYTES = 249;
  * Records become visible and durable together; append() of several processes take turns.
  */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<ChangeLog> {
-  const { dir, log: logger, mapSize } = options;
+  const { dir, log: logger } = options;
   mkdirSync(dir, { recursive: true });
   const consumers = new Set<EmbeddedConsumer>();
   const heard = (): void => {
     for (const consumer of consumers) consumer.heard();
   };
-  const writer = await startWriter({ dir, mapSize }, logger, heard);
-  const store = openStore(dir, mapSize);
+  const writer = await startWriter({ dir }, logger, heard);
+  const store = openStore(dir);
   const catalog = openCatalog(store);
   const silence = listen(dir, SAFETY_MS, logger, heard);
   let closing: Promise<void> | null = null;

@@ -12,7 +12,7 @@ import {
 } from './store.ts';
 
 /** Batches removed in one transaction: keeps the write lock short. */
-const PER_TRANSACTION = 256;
+const PER_TRANSACTION = 128;
 
 export interface Retained {
   readonly batches: number;

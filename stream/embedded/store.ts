@@ -57,12 +57,14 @@ export type Counter = 'catalog' | 'groups' | 'appends' | 'topicId' | 'claim';
 /** Address space, not disk: the file grows as it is written. */
 const MAP_BYTES = 2 ** 40;
 
+export const dataFile = (dir: string): string => join(dir, 'log.lmdb');
+
 /** Opens (and creates) the environment in `dir`; every process and thread opens it with the same options. */
-export function openStore(dir: string, mapSize = MAP_BYTES): Store {
+export function openStore(dir: string): Store {
   mkdirSync(dir, { recursive: true });
   const root = open({
-    path: join(dir, 'log.lmdb'),
-    mapSize,
+    path: dataFile(dir),
+    mapSize: MAP_BYTES,
     maxDbs: 12,
     maxReaders: 1024,
     // Commits return flushed: the writer thread waits for the disk, nobody else does.

@@ -22,11 +22,6 @@ interface Pending {
 /** Unpacked bytes handed to the thread and not yet durable. Further appends wait. */
 const IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 
-const MDB_MAP_FULL = -30792;
-const ENOSPC = 28;
-const EDQUOT = 122;
-const EFBIG = 27;
-
 /** Starts the writer thread; resolves when the folder is open. `written` is called after every transaction. */
 export async function startWriter(data: WriterData, logger: Logger, written: () => void): Promise<Writer> {
   const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
@@ -104,16 +99,13 @@ export async function startWriter(data: WriterData, logger: Logger, written: () 
   };
 }
 
-function storageError(failed: { code: number | undefined; message: string }, dir: string): HubError {
-  const full =
-    failed.code === MDB_MAP_FULL ||
-    [ENOSPC, EDQUOT, EFBIG].includes(Math.abs(failed.code ?? 0)) ||
-    /MDB_MAP_FULL|No space left|quota exceeded|File too large/i.test(failed.message);
-  if (full) {
+function storageError(failed: { full: boolean; message: string }, dir: string): HubError {
+  if (failed.full) {
     return userError(
       'LOG_DISK_FULL',
-      `The change log in ${dir} has no room left: ${failed.message}.`,
+      `The change log in ${dir} has no room left on its disk.`,
       'Free disk space or lower the retention of the log; writing goes on by itself.',
+      new Error(failed.message),
     );
   }
   return new HubError(
@@ -121,7 +113,6 @@ function storageError(failed: { code: number | undefined; message: string }, dir
     `The change log in ${dir} could not be written: ${failed.message}.`,
     {
       disposition: 'transient',
-      details: failed.code === undefined ? {} : { code: failed.code },
     },
   );
 }

@@ -40,13 +40,13 @@ export function crashTests(under: () => ChangeLogUnderTest, rounds: number): voi
       child.onReport = watch;
       // Numbers a killed writer may have used without saying so are skipped.
       next += 100_000;
-      child.send({ type: 'write', topic: 't', partitions: PARTITIONS, next, batch: 50 });
+      child.send({ type: 'write', topic: 't', partitions: PARTITIONS, next, batch: 10 });
       return child;
     };
     const member = async (): ReturnType<typeof startProcess> => {
       const child = await startProcess(under());
       child.onReport = watch;
-      child.send({ type: 'consume', group: 'g', topics: ['t'], maxBatchRecords: 400 });
+      child.send({ type: 'consume', group: 'g', topics: ['t'], maxBatchRecords: 2000 });
       return child;
     };
 
