@@ -12,7 +12,9 @@ import {
   type TableSchema,
   tableKey,
   topicOf,
+  UNAVAILABLE,
 } from '#kernel';
+import { eventually } from '#tests/eventually';
 import { testLog } from '#tests/log';
 import { type TestPostgres, testPostgres } from '#tests/postgres';
 import { createCapture } from './capture.ts';
@@ -134,6 +136,56 @@ export async function world(
   };
 }
 
+/** Waits until the table's snapshot is finished and its changes flow. */
+export async function streams(
+  { registry }: Pick<World, 'registry'>,
+  table: string,
+  source = 'shop',
+): Promise<void> {
+  await eventually(
+    async () => {
+      const entry = await registry.table({ source, schema: 'public', table });
+      return entry?.state === 'streaming' ? true : undefined;
+    },
+    60_000,
+    () => `${table} does not stream`,
+  );
+}
+
+/** Waits until the warehouse side, folded from snapshot and events, equals the source table. */
+export async function converges(
+  at: Pick<World, 'log' | 'target'>,
+  app: pg.Client,
+  table: string,
+  key: readonly string[],
+  { source = 'shop', timeoutMs = 60_000 } = {},
+): Promise<void> {
+  let last = '';
+  await eventually(
+    async () => {
+      const expected = await sourceTable(app, table, key);
+      const found = await foldTable(at, source, table);
+      last = difference(expected, found);
+      return last === '' ? true : undefined;
+    },
+    timeoutMs,
+    () => `${table}: ${last}`,
+  );
+}
+
+function difference(expected: Map<string, Row>, found: Map<string, Row>): string {
+  for (const [key, row] of expected) {
+    const other = found.get(key);
+    if (!other) return `row ${key} is missing (${expected.size} expected, ${found.size} found)`;
+    for (const [name, value] of Object.entries(row)) {
+      if (other[name] !== value)
+        return `row ${key}.${name}: ${value?.slice(0, 80)} became ${other[name]?.slice(0, 80)}`;
+    }
+  }
+  for (const key of found.keys()) if (!expected.has(key)) return `row ${key} is too many`;
+  return '';
+}
+
 export interface Event {
   readonly partition: number;
   readonly offset: number;
@@ -195,6 +247,8 @@ export async function foldTable(
       folded.set(keyOf(live.schema, row), { lsn: 0, row });
     }
   }
+  // Row that the delete just before removed: what a change of its key leaves out is taken from it.
+  let last: Row | null = null;
   for (const { key, value } of await eventsOf(log, source, table)) {
     if (!live || value.source.gen !== live.generation) continue;
     const { lsn } = value.source;
@@ -205,7 +259,8 @@ export async function foldTable(
     const text = normalKey(key!);
     const known = folded.get(text);
     if (known && known.lsn > lsn) continue;
-    folded.set(text, { lsn, row: value.op === 'd' ? null : texts(value.after!) });
+    if (value.op === 'd') last = known?.row ?? null;
+    folded.set(text, { lsn, row: value.op === 'd' ? null : filled(value.after!, known?.row ?? last) });
   }
   return new Map([...folded].flatMap(([key, { row }]) => (row ? [[key, row]] : [])));
 }
@@ -232,6 +287,15 @@ export async function sourceTable(
       return [JSON.stringify(key.map((name) => row[name])), row];
     }),
   );
+}
+
+/** What the event marks as unchanged comes from the row before it. */
+function filled(image: Record<string, unknown>, before: Row | null): Row {
+  const row = texts(image);
+  for (const [name, value] of Object.entries(row)) {
+    if (value === UNAVAILABLE) row[name] = before?.[name] ?? 'nothing to take an unchanged value from';
+  }
+  return row;
 }
 
 const texts = (image: Record<string, unknown>): Row =>
