@@ -35,17 +35,19 @@ const schema = z.object({
   }),
 });
 
-/** More digits in a row than a double is sure to keep. */
-const LONG_NUMBER = /\d[\d.]{15}/;
+/** A number of more digits than a double is sure to keep; the microseconds of the source block are not meant. */
+const LONG_NUMBER = /(?<!"ts_us"|"ts_ns")[:,[]\s*-?\d[\d.]{15}/;
 
 /** JSON whose numbers keep every digit: as numbers where that is certain, else as their text. */
 export function parseExact(text: string): ExactJson {
-  const rows = text.lastIndexOf('"source":');
-  if (!LONG_NUMBER.test(rows < 0 ? text : text.slice(0, rows))) return JSON.parse(text) as ExactJson;
+  if (!LONG_NUMBER.test(text) && !LONG_START.test(text)) return JSON.parse(text) as ExactJson;
   return JSON.parse(text, (_, value: unknown, context?: { source?: string }) =>
     typeof value === 'number' ? (context?.source ?? value) : value,
   ) as ExactJson;
 }
+
+/** ... the same for a text that is but a number. */
+const LONG_START = /^\s*-?\d[\d.]{15}/;
 
 /** Null for messages that carry no row. Throws EVENT_INVALID. */
 export function readChange(value: Buffer): Change | null {
