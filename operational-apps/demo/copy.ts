@@ -8,34 +8,61 @@ import type { Row, Value } from './world.ts';
 export interface Chunk {
   readonly table: string;
   readonly columns: readonly string[];
-  readonly text: string;
+  readonly data: Buffer;
 }
 
-const CHUNK_CHARACTERS = 1 << 19;
+const CHUNK_BYTES = 1 << 19;
+/** Text is encoded in small pieces, while it is still young for the garbage collector. */
+const PIECE_CHARACTERS = 1 << 12;
+const MOST_BYTES_A_CHARACTER = 3;
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+interface OpenChunk {
+  readonly columns: readonly string[];
+  buffer: Buffer;
+  used: number;
+  piece: string;
+}
 
 /** Gathers rows into chunks per table; `take` hands over those that are full, or all of them. */
 export function createChunks() {
-  const open = new Map<string, { columns: string[]; text: string }>();
+  const open = new Map<string, OpenChunk>();
   const full: Chunk[] = [];
+  const close = (table: string, chunk: OpenChunk): void => {
+    encode(chunk);
+    if (chunk.used === 0) return;
+    full.push({ table, columns: chunk.columns, data: chunk.buffer.subarray(0, chunk.used) });
+    chunk.buffer = Buffer.allocUnsafe(0);
+    chunk.used = 0;
+  };
   return {
     add(table: string, row: Row): void {
-      const buffer = open.get(table) ?? { columns: Object.keys(row), text: '' };
-      if (buffer.text === '') open.set(table, buffer);
-      buffer.text += copyLine(row, buffer.columns);
-      if (buffer.text.length >= CHUNK_CHARACTERS) {
-        full.push({ table, ...buffer });
-        buffer.text = '';
+      let chunk = open.get(table);
+      if (!chunk) {
+        chunk = { columns: Object.keys(row), buffer: Buffer.allocUnsafe(0), used: 0, piece: '' };
+        open.set(table, chunk);
       }
+      chunk.piece += copyLine(row, chunk.columns);
+      if (chunk.piece.length < PIECE_CHARACTERS) return;
+      encode(chunk);
+      if (chunk.used >= CHUNK_BYTES) close(table, chunk);
     },
     take(rest = false): Chunk[] {
-      if (rest) {
-        for (const [table, buffer] of open) if (buffer.text !== '') full.push({ table, ...buffer });
-        open.clear();
-      }
+      if (rest) for (const [table, chunk] of open) close(table, chunk);
       return full.splice(0);
     },
   };
+}
+
+function encode(chunk: OpenChunk): void {
+  const needed = chunk.used + chunk.piece.length * MOST_BYTES_A_CHARACTER;
+  if (needed > chunk.buffer.length) {
+    const larger = Buffer.allocUnsafe(Math.max(needed, CHUNK_BYTES + PIECE_CHARACTERS * 8));
+    chunk.buffer.copy(larger, 0, 0, chunk.used);
+    chunk.buffer = larger;
+  }
+  chunk.used += chunk.buffer.write(chunk.piece, chunk.used, 'utf8');
+  chunk.piece = '';
 }
 
 export function copyLine(row: Row, columns: readonly string[]): string {
@@ -46,12 +73,14 @@ export function copyLine(row: Row, columns: readonly string[]): string {
   return `${line}\n`;
 }
 
+const SPECIAL = /[\\\t\n\r]/;
+
 function copyValue(value: Value | undefined): string {
   if (value === null || value === undefined) return '\\N';
   if (value === true) return 't';
   if (value === false) return 'f';
   if (typeof value === 'number') return String(value);
-  return /[\\\t\n\r]/.test(value) ? value.replace(/[\\\t\n\r]/g, (one) => ESCAPES[one]!) : value;
+  return SPECIAL.test(value) ? value.replace(/[\\\t\n\r]/g, (one) => ESCAPES[one]!) : value;
 }
 
 /** Sends a chunk as a COPY of its own, committed when the promise resolves. */
@@ -59,6 +88,6 @@ export async function sendChunk(client: Client, chunk: Chunk): Promise<void> {
   const [schema, table] = chunk.table.split('.') as [string, string];
   const columns = chunk.columns.map(pgIdent).join(', ');
   const stream = client.query(copyFrom(`COPY ${pgTable(schema, table)} (${columns}) FROM STDIN`));
-  stream.end(chunk.text);
+  stream.end(chunk.data);
   await once(stream, 'finish');
 }

@@ -39,6 +39,8 @@ const APPS = ['commerce', 'crm'];
 /** Two sessions keep the server busy while the next rows are made; more would only share two cores. */
 const SESSIONS = 2;
 const PENDING_CHUNKS = 4;
+/** Commits need not reach the disk one by one: a fill that is cut short is done anew. */
+const SESSION = "SET bac.actor = 'demo'; SET synchronous_commit = off; SET maintenance_work_mem = '256MB'";
 
 /**
  * Makes the tables of commerce and crm and fills them with the demo history. Rows come by COPY in
@@ -107,7 +109,7 @@ async function connect(url: string): Promise<pg.Client[]> {
   // A lost connection fails the statement it was running; without one, the next statement.
   for (const client of clients) client.on('error', () => {});
   await Promise.all(clients.map((client) => client.connect()));
-  for (const client of clients) await client.query("SET bac.actor = 'demo'");
+  for (const client of clients) await client.query(SESSION);
   return clients;
 }
 

@@ -32,7 +32,7 @@ export interface SimulatorStats {
 export interface Simulator {
   setRate(rate: number): void;
   stats(): SimulatorStats;
-  /** Waits for the transactions under way, then closes all connections. */
+  /** Waits for the transactions under way, then closes all connections. Can be called again. */
   stop(): Promise<void>;
 }
 
@@ -61,7 +61,9 @@ export function startSimulator(options: SimulatorOptions): Simulator {
     connectionTimeoutMillis: 5000,
     application_name: 'bac demo',
   });
-  pool.on('error', () => lose('an idle connection was closed'));
+  pool.on('error', () => {
+    if (!stopped) lose('an idle connection was closed');
+  });
   const counts = { committed: 0, failed: 0, skipped: 0, retried: 0 };
   const byFlow: Record<string, number> = Object.fromEntries(names.map((name) => [name, 0]));
   const running = new Set<Promise<void>>();
@@ -72,6 +74,7 @@ export function startSimulator(options: SimulatorOptions): Simulator {
   let backoff: number = BACKOFF_MS[0];
   let connecting = false;
   let stopped = false;
+  let ending: Promise<void> | null = null;
   let due = performance.now();
   let timer: NodeJS.Timeout | null = null;
 
@@ -210,11 +213,14 @@ export function startSimulator(options: SimulatorOptions): Simulator {
       byFlow: { ...byFlow },
       lastError,
     }),
-    async stop() {
+    stop() {
       stopped = true;
       if (timer) clearTimeout(timer);
-      while (running.size > 0) await Promise.all(running);
-      await pool.end();
+      ending ??= (async () => {
+        while (running.size > 0) await Promise.all(running);
+        await pool.end();
+      })();
+      return ending;
     },
   };
 }
