@@ -28,19 +28,23 @@ export function assign(partitions: readonly Assignable[]): (string | null)[] {
     result[index] = member;
     add(member, 1);
   }
-  // Every move narrows a difference of two or more, so this ends.
-  for (let moved = true; moved; ) {
-    moved = false;
+  const move = (fromTheMostLoadedOnly: boolean): boolean => {
+    let moved = false;
     for (const [index, { candidates }] of partitions.entries()) {
       const from = result[index];
       if (from === null || from === undefined) continue;
+      const load0 = load.get(from)!;
+      if (fromTheMostLoadedOnly && candidates.some((member) => load.get(member)! > load0)) continue;
       const to = least(candidates);
-      if (load.get(from)! - load.get(to)! < 2) continue;
+      if (load0 - load.get(to)! < 2) continue;
       result[index] = to;
       add(from, -1);
       add(to, 1);
       moved = true;
     }
-  }
+    return moved;
+  };
+  // Every move narrows a difference of two or more, so this ends.
+  while (move(true) || move(false));
   return result;
 }
