@@ -23,7 +23,7 @@ export interface SessionOptions {
 }
 
 const HEARTBEAT_MS = 1000;
-const RESCAN_MS = 15_000;
+const RESCAN_MS = 5000;
 const RETRY_FAILED_MS = 60_000;
 /** The write position counts the page header that the end of the last record does not. */
 const PAGE_HEADER = 64;
@@ -149,7 +149,7 @@ class Session {
     try {
       const status = await this.#client.use((client) => slotStatus(client, this.#slot, this.#client.profile));
       meter.lag(status, capture.config);
-      await this.#book.rescan(RETRY_FAILED_MS);
+      await this.#book.rescan(RETRY_FAILED_MS, this.#stream.acknowledged);
     } finally {
       this.#maintaining = false;
     }
@@ -277,7 +277,7 @@ class Session {
     const error = toHubError(thrown);
     if (error.code === 'SNAPSHOT_SHAPE_CHANGED') {
       await this.#book.begin(table, await this.#client.position());
-    } else if (error.code === 'TABLE_DROPPED') await this.#book.rescan(RETRY_FAILED_MS);
+    } else if (error.code === 'TABLE_DROPPED') await this.#book.rescan(RETRY_FAILED_MS, 0);
     else await this.#tableFailed(table, error);
   }
 

@@ -34,6 +34,22 @@ export interface TableBookOptions {
   readonly onCancel: (table: CapturedTable) => void;
 }
 
+/** What the stream would say of the table if a row were written now. */
+const relationOf = ({ oid, schema, attributes }: CatalogTable): Relation => ({
+  oid,
+  schema: schema.schema,
+  table: schema.table,
+  identity: schema.fullIdentity ? 'f' : schema.keyRule === 'replica-index' ? 'i' : 'd',
+  columns: attributes
+    .filter(({ published }) => published)
+    .map(({ name, typeOid, typmod }) => ({
+      name,
+      typeOid,
+      typmod,
+      partOfKey: schema.fullIdentity || schema.key.includes(name),
+    })),
+});
+
 const ALWAYS = async (): Promise<boolean> => true;
 
 /** The tables of one source while a session runs: registration, shapes, new beginnings. */
@@ -41,6 +57,8 @@ export class TableBook {
   readonly #options: TableBookOptions;
   readonly #tables = new Map<string, CapturedTable>();
   #catalog = new Map<string, CatalogTable>();
+  /** Shapes in the catalog that the stream has not told of. */
+  readonly #drifts = new Map<string, { position: number; version: number; shape: string }>();
   #publication: Publication = { names: [], discovers: false, pending: [] };
 
   constructor(options: TableBookOptions) {
@@ -97,36 +115,87 @@ export class TableBook {
     }
   }
 
-  /** Looks through the catalog for tables that came, went, or can be captured now; retries failed ones. */
-  async rescan(retryFailedAfterMs: number): Promise<void> {
+  /**
+   * Looks through the catalog for tables that came, went, were made again, changed without a row to
+   * tell of it, or can be captured now; retries failed ones. `passed`: the stream is durable up to here.
+   */
+  async rescan(retryFailedAfterMs: number, passed: number): Promise<void> {
     const { registry, client } = this.#options;
     const position = await client.position();
     const before = this.#catalog;
     await this.#look();
-    const news = [...this.#catalog].filter(([key, found]) => {
+    const news = new Set<string>();
+    for (const [key, found] of this.#catalog) {
       const table = this.#tables.get(key);
-      const changed = (before.get(key)?.reason === null) !== (found.reason === null);
       const retry = table?.failedAt != null && performance.now() - table.failedAt > retryFailedAfterMs;
-      return !table || changed || retry;
-    });
-    const gone = [...this.#tables.values()].filter(
-      (table) => before.has(tableKey(table.id)) && !this.#catalog.has(tableKey(table.id)),
-    );
-    for (const table of gone) {
+      const changed = (before.get(key)?.reason === null) !== (found.reason === null);
+      const origin = table?.versions.at(-1)?.origin;
+      const remade = origin !== undefined && origin.oid !== found.oid;
+      if (!table || retry || changed || remade) news.add(key);
+      else if (await this.#drifted(table, found, position, passed)) news.add(key);
+    }
+    for (const table of [...this.#tables.values()]) {
+      const key = tableKey(table.id);
+      if (!before.has(key) || this.#catalog.has(key)) continue;
       const entry = await registry.table(table.id);
       if (entry) await this.#gone(entry);
     }
-    if (news.length === 0 && this.#publication.pending.length === 0) return;
     const pending = new Set(this.#publication.pending.map(tableKey));
+    if (news.size === 0 && pending.size === 0) return;
     await this.publish();
     const ready = await client.inFlight();
-    const still = new Set(this.#publication.pending.map(tableKey));
+    for (const waiting of this.#publication.pending) pending.delete(tableKey(waiting));
     for (const [key, found] of this.#catalog) {
-      const isNew = news.some(([name]) => name === key);
-      const published = pending.has(key) && !still.has(key);
-      if (!isNew && !published) continue;
-      await this.#take(found, (await registry.table(found.schema)) ?? undefined, true, position, ready);
+      if (!news.has(key) && !pending.has(key)) continue;
+      const entry = await registry.table({ ...found.schema });
+      await this.#take(found, entry ?? undefined, true, position, ready);
     }
+  }
+
+  /**
+   * A table whose shape changed while nobody writes to it: no message tells of it. Once the stream has
+   * passed the moment at which the catalog was seen to differ, the change is taken from the catalog.
+   * True: the table has to begin anew.
+   */
+  async #drifted(
+    table: CapturedTable,
+    found: CatalogTable,
+    position: number,
+    passed: number,
+  ): Promise<boolean> {
+    const key = tableKey(table.id);
+    const latest = table.versions.at(-1);
+    if (!latest || table.muted || this.#options.client.profile.currentPosition === null) return false;
+    const { change, schema } = alignRelation(latest, relationOf(found), found);
+    const noted = this.#drifts.get(key);
+    this.#drifts.delete(key);
+    if (change === 'same') return false;
+    const shape = JSON.stringify(schema.columns);
+    if (!noted || noted.version !== latest.version || noted.shape !== shape) {
+      this.#drifts.set(key, { position, version: latest.version, shape });
+      return false;
+    }
+    if (passed < noted.position) {
+      this.#drifts.set(key, noted);
+      return false;
+    }
+    if (change === 'resnapshot') return true;
+    await this.#newVersion(table, {
+      ...schema,
+      version: latest.version + 1,
+      since: { commit: noted.position, change: 0, snapshot: false },
+    });
+    for (const route of table.routes) route.encoder = null;
+    return false;
+  }
+
+  async #newVersion(table: CapturedTable, schema: TableSchema): Promise<void> {
+    const { registry, logger } = this.#options;
+    logger.info({ table: tableKey(table.id), version: schema.version }, 'table has a new shape');
+    await registry.addVersion(schema);
+    await registry.updateTable(table.id, { version: schema.version });
+    table.versions.push(schema);
+    await this.tell(table.id);
   }
 
   /** The table for a relation of the stream; makes one known that the catalog has and nobody saw yet. */
@@ -134,7 +203,7 @@ export class TableBook {
     if (!this.wants(relation.schema, relation.table)) return null;
     const known = this.#tables.get(tableKey(relation));
     if (known) return known;
-    await this.rescan(Number.POSITIVE_INFINITY);
+    await this.rescan(Number.POSITIVE_INFINITY, 0);
     return this.#tables.get(tableKey(relation)) ?? null;
   }
 
@@ -175,16 +244,12 @@ export class TableBook {
       }
       return null;
     }
-    logger.info({ table: key, details: alignment.details }, 'table has a new shape');
     const schema: TableSchema = {
       ...alignment.schema,
       version: candidate.version + 1,
       since: { commit, change, snapshot: false },
     };
-    await registry.addVersion(schema);
-    await registry.updateTable(table.id, { version: schema.version });
-    table.versions.push(schema);
-    await this.tell(table.id);
+    await this.#newVersion(table, schema);
     return schema;
   }
 
@@ -194,6 +259,7 @@ export class TableBook {
    */
   async begin(table: CapturedTable, position: number): Promise<void> {
     await this.#look();
+    await this.publish();
     const found = this.#catalog.get(tableKey(table.id));
     const ready = await this.#options.client.inFlight();
     const entry = await this.#options.registry.table(table.id);

@@ -17,7 +17,7 @@ export interface CaptureOptions {
   /** Retention of the tables' topics. */
   readonly retentionMs?: number;
   readonly retentionBytes?: number;
-  /** How often the source's catalog is looked through for new and dropped tables. Default 15 s. */
+  /** How often the source's catalog is looked through for new, changed and dropped tables. Default 5 s. */
   readonly rescanMs?: number;
   /** Life of a lease without renewal. Default 6 s. */
   readonly leaseMs?: number;
