@@ -75,6 +75,18 @@ export class BodyReader {
     this.#heldBytes = rest.length;
   }
 
+  /** Throws away what is still to come, so that the connection can be used again. Never rejects. */
+  async discard(): Promise<void> {
+    this.#held = [];
+    this.#heldBytes = 0;
+    try {
+      while (!this.#ended) this.#ended = (await this.#chunks.next()).done === true;
+    } catch {
+      // The client has gone away; there is nothing to save.
+      this.#ended = true;
+    }
+  }
+
   /** What is held, then the rest as it comes. */
   async *rest(): AsyncGenerator<Buffer> {
     const held = this.#held;

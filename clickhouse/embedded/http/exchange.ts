@@ -26,6 +26,7 @@ export interface Front {
 
 /** The longest statement text; an insert's data does not count. */
 const MAX_SQL_BYTES = 16 * 1024 * 1024;
+const DRAIN_WITHIN_MS = 10_000;
 const WHITESPACE = /^\s*$/;
 
 /** One request for a statement, from its first header to its last byte. Never rejects. */
@@ -36,6 +37,7 @@ export async function exchange(
 ): Promise<void> {
   let reply = new Reply(request, response, { queryId: '', ...facts(front) }, false);
   const gone = new AbortController();
+  let body: BodyReader | null = null;
   response.once('close', () => {
     if (!response.writableFinished) gone.abort(refusal(394, 'QUERY_WAS_CANCELLED', 'The client went away'));
   });
@@ -54,7 +56,8 @@ export async function exchange(
     }
     front.running.set(queryId, gone);
     try {
-      await serve(front, { parameters, account, queryId, reply, signal: gone.signal, request });
+      body = new BodyReader(bodyOf(request));
+      await serve(front, { parameters, account, reply, signal: gone.signal, request, body });
     } finally {
       front.running.delete(queryId);
     }
@@ -63,24 +66,30 @@ export async function exchange(
       front.log.debug({ err: error }, 'a client went away');
       return;
     }
-    reply.fail(error);
-    // What is left of the body is thrown away, so that the connection can be used again.
-    request.resume();
+    reply.fail(gone.signal.aborted ? gone.signal.reason : error);
+    await drain(request, body);
   }
+}
+
+/** A client that is still sending reads no answer until it is done; it is given some time for that. */
+async function drain(request: IncomingMessage, body: BodyReader | null): Promise<void> {
+  const timer = setTimeout(() => request.socket.destroySoon(), DRAIN_WITHIN_MS);
+  if (body) await body.discard();
+  else request.resume();
+  clearTimeout(timer);
 }
 
 interface Served {
   readonly parameters: RequestParameters;
   readonly account: Account;
-  readonly queryId: string;
   readonly reply: Reply;
   readonly signal: AbortSignal;
   readonly request: IncomingMessage;
+  readonly body: BodyReader;
 }
 
 async function serve(front: Front, served: Served): Promise<void> {
-  const { account, reply, signal, request } = served;
-  const body = new BodyReader(bodyOf(request));
+  const { account, reply, signal, request, body } = served;
   const parameters = await withMultipart(served.parameters, request, body);
   refuseSettings(account, parameters.settings);
   const read = await readStatement(parameters.query, body);
@@ -97,6 +106,7 @@ async function serve(front: Front, served: Served): Promise<void> {
         defaultFormat: parameters.defaultFormat ?? 'TabSeparated',
         reply,
         signal,
+        readonly: account.readonly,
       },
       statement,
       { inline: read.inline, body },

@@ -6,7 +6,7 @@ const MAX_HEADER_BYTES = 1024 * 1024;
 /** ClickHouse's HTTP interface: `/` for statements, `/ping` and `/replicas_status` for health. */
 export function createFront(front: () => Front | null): Server {
   const server = createServer(
-    { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: 10_000, requestTimeout: 0, noDelay: true },
+    { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: 65_000, requestTimeout: 0, noDelay: true },
     (request, response) => {
       const ready = front();
       const path = (request.url ?? '/').split('?', 1)[0];

@@ -70,7 +70,7 @@ function parseInsert(sql: string): Statement {
     if (token.depth === 0) {
       if (token.text === ';') return parseWhole(sql, seen[0]!);
       if (isWord(token, 'SELECT') || isWord(token, 'WITH')) select = true;
-      if (isWord(token, 'VALUES') && !select) {
+      if (isWord(token, 'VALUES') && !select && !isWord(previous, 'FORMAT')) {
         refuseFiles(seen);
         return { kind: 'insert', head: sql.slice(0, token.start), format: 'Values', dataAt: token.end };
       }

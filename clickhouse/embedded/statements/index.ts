@@ -14,14 +14,20 @@ export async function runStatement(run: Run, statement: Statement, input: Input)
     return bound ? runInsertWithParams(run, statement, input) : runInsert(run, statement, input);
   }
   if (statement.kind === 'insert-input') return runInsertInput(run, statement, input);
-  if (statement.sql.includes(';')) await refuseSeveral(run, statement.sql);
+  if (run.readonly || statement.sql.includes(';')) await refuse(run, statement.sql);
   if (statement.kind === 'select') return runSelect(run, statement);
   const outcome = await endOnAbort(run, run.connection.run(statement.sql, run.defaultFormat, run.params));
   await sendWhole(run, statement.format ?? run.defaultFormat, outcome);
 }
 
-/** The lexer here has found one statement; the engine's parser must agree before it gets the text. */
-async function refuseSeveral(run: Run, sql: string): Promise<void> {
-  const { statements } = await run.connection.analyze(sql);
+/**
+ * The lexer here has found one statement; the engine's parser must agree before it gets the text. The engine
+ * refuses writes of a read-only account by itself, but not all that reaches beyond its tables.
+ */
+async function refuse(run: Run, sql: string): Promise<void> {
+  const { statements, readOnly } = await run.connection.analyze(sql);
   if (statements > 1) throw refusal(62, 'SYNTAX_ERROR', 'Multi-statements are not allowed');
+  if (run.readonly && statements === 1 && !readOnly) {
+    throw refusal(164, 'READONLY', 'Cannot execute query in readonly mode');
+  }
 }

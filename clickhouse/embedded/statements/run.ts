@@ -12,6 +12,8 @@ export interface Run {
   readonly defaultFormat: string;
   readonly reply: Reply;
   readonly signal: AbortSignal;
+  /** For an account that only reads. */
+  readonly readonly: boolean;
 }
 
 export interface Input {
