@@ -28,7 +28,9 @@ const common = {
 const unique = z.boolean().optional().describe('No two rows of a tenant share the value.');
 const precision = z.int().min(1).max(38);
 const scale = z.int().min(0).max(20);
-const number = z.union([z.number(), z.string().regex(/^-?\d+(\.\d+)?$/)]);
+const number = z
+  .union([z.number(), z.string()])
+  .refine((value) => /^-?\d+(\.\d+)?$/.test(String(value)), 'must be a number in plain digits');
 const computed = z
   .string()
   .max(500)

@@ -100,7 +100,7 @@ function defaultSql(field: FieldModel): string | null {
     case 'integer':
     case 'decimal':
     case 'money':
-      return numberSql(String(value), field.type === 'integer');
+      return numberSql(String(value));
     case 'date':
       return value === '$today' ? 'CURRENT_DATE' : `${pgLiteral(String(value))}::date`;
     case 'dateTime':
@@ -108,17 +108,26 @@ function defaultSql(field: FieldModel): string | null {
         ? 'now()'
         : `${pgLiteral(timestampText(String(value)))}::timestamp with time zone`;
     case 'multiSelect':
-      return `${(value as string[]).length === 0 ? "'{}'" : `ARRAY[${(value as string[]).map((one) => `${pgLiteral(one).trim()}::text`).join(', ')}]`}${(value as string[]).length === 0 ? '::text[]' : ''}`;
+      return listSql(value as string[]);
     default:
-      return value === '$currentUser' ? USER_DEFAULT : `${pgLiteral(String(value)).trim()}::text`;
+      return value === '$currentUser' ? USER_DEFAULT : textSql(String(value));
   }
 }
 
-function numberSql(text: string, integer: boolean): string {
-  if (!text.startsWith('-')) return text;
-  const magnitude = Number(text.slice(1));
-  return `'${text}'::${integer || Number.isInteger(magnitude) ? (magnitude > 2_147_483_647 ? 'bigint' : 'integer') : 'numeric'}`;
+/** A number constant: bare if PostgreSQL reads it as the type it prints, else quoted with its type. */
+function numberSql(text: string): string {
+  if (text.includes('.')) return text.startsWith('-') ? `'${text}'::numeric` : text;
+  const value = BigInt(text);
+  if (value !== BigInt.asIntN(64, value)) return `'${value}'::numeric`;
+  if (value !== BigInt.asIntN(32, value)) return `'${value}'::bigint`;
+  return value < 0n ? `'${value}'::integer` : String(value);
 }
+
+/** With standard_conforming_strings, as pg_get_expr prints it: a backslash is a backslash. */
+const textSql = (text: string): string => `'${text.replaceAll("'", "''")}'::text`;
+
+const listSql = (values: readonly string[]): string =>
+  values.length === 0 ? "'{}'::text[]" : `ARRAY[${values.map(textSql).join(', ')}]`;
 
 const timestampText = (iso: string): string => `${iso.replace('T', ' ').replace(/(\.\d+?)0*Z$|Z$/, '$1')}+00`;
 

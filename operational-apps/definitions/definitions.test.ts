@@ -1,0 +1,186 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import type { HubError } from '#kernel';
+import { loadApps, parseApps } from './load.ts';
+import type { Problem } from './problems.ts';
+import { appJsonSchema } from './schema.ts';
+
+const HEAD = 'app: { name: shop, label: Shop }\nentities:\n';
+
+function problemsOf(...contents: string[]): string[] {
+  try {
+    parseApps(contents.map((content, index) => ({ file: `${'abc'[index]}.yaml`, content })));
+  } catch (error) {
+    expect((error as HubError).code).toBe('APP_INVALID');
+    expect((error as HubError).disposition).toBe('user');
+    const problems = (error as HubError).details.problems as Problem[];
+    return problems.map((one) => `${one.file}:${one.line}:${one.column} ${one.path}: ${one.message}`);
+  }
+  return [];
+}
+
+/** One entity `item` whose body (indented by four) is given; line 4 is its first. */
+const item = (body: string): string => `${HEAD}  item:\n${body.replace(/^/gm, '    ')}\n`;
+const fields = (body: string, more = ''): string =>
+  item(`titleField: name\n${more}fields:\n  name: { type: text }\n${body.replace(/^/gm, '  ')}`);
+
+const CASES: Readonly<Record<string, readonly [yaml: string, ...expected: string[]]>> = {
+  'unknown field type': [
+    fields('owner: { type: referense, entity: item }'),
+    'a.yaml:7:22 entities.item.fields.owner.type: unknown field type `referense`, did you mean `reference`?',
+  ],
+  'field without a type': [
+    fields('owner: { required: true }'),
+    'a.yaml:7:7 entities.item.fields.owner: a field needs a type: text, email, phone, url, richText, integer, decimal, money, boolean, date, dateTime, select, multiSelect, address, json, file, reference, anyReference, childTable',
+  ],
+  'unknown key of a field': [
+    fields('code: { type: text, requird: true }'),
+    'a.yaml:7:27 entities.item.fields.code.requird: unknown key `requird`, did you mean `required`?',
+  ],
+  'unknown key of an entity': [
+    item('titelField: name\nfields:\n  name: { type: text }'),
+    'a.yaml:4:5 entities.item.titelField: unknown key `titelField`, did you mean `titleField`?',
+  ],
+  'unknown key at the top': [
+    `${item('titleField: name\nfields:\n  name: { type: text }')}entitys: {}\n`,
+    'a.yaml:7:1 entitys: unknown key `entitys`, did you mean `entities`?',
+  ],
+  'missing key': ['entities: {}\napp: { name: shop }\n', 'a.yaml:2:1 app: `label` is missing'],
+  'wrong kind of value': [
+    fields('code: { type: text, required: yes please }'),
+    'a.yaml:7:37 entities.item.fields.code.required: must be true or false',
+  ],
+  'bad name': [
+    fields('Code: { type: text }'),
+    'a.yaml:7:7 entities.item.fields.Code: name `Code` must be a lower-case letter followed by up to 39 letters, digits or underscores',
+  ],
+  'name given twice': [
+    fields('name: { type: integer }'),
+    'a.yaml:7:7 : the same name is given twice in one place',
+  ],
+  'broken YAML': [
+    'app: { name: shop\n',
+    'a.yaml:2:1 : Flow map in block collection must be sufficiently indented and end with a }',
+  ],
+  'no title field': [
+    item('fields:\n  name: { type: text }'),
+    'a.yaml:3:3 entities.item: `titleField` is missing: name the field that stands for a row',
+  ],
+  'unknown title and search field': [
+    fields('size: { type: integer }', 'searchFields: [nam, size]\n').replace(
+      'titleField: name',
+      'titleField: nme',
+    ),
+    'a.yaml:4:17 entities.item.titleField: unknown field `nme`, did you mean `name`?',
+    'a.yaml:5:20 entities.item.searchFields.0: unknown field `nam`, did you mean `name`?',
+    'a.yaml:5:25 entities.item.searchFields.1: `size` is of type integer, which cannot be searched as text',
+  ],
+  'reference to an unknown entity': [
+    fields('owner: { type: reference, entity: itm }'),
+    'a.yaml:7:41 entities.item.fields.owner.entity: unknown entity `itm`, did you mean `item`?',
+  ],
+  'reference to an unknown app': [
+    fields('owner: { type: reference, entity: shopp.item }'),
+    'a.yaml:7:41 entities.item.fields.owner.entity: unknown app `shopp`, did you mean `shop`?',
+  ],
+  'reserved column': [
+    fields('created_at: { type: date }'),
+    'a.yaml:7:7 entities.item.fields.created_at: needs column `created_at`, which is already a column every table has',
+  ],
+  'two fields, one column': [
+    fields('owner: { type: reference, entity: item }\nowner_id: { type: text }'),
+    'a.yaml:8:7 entities.item.fields.owner_id: needs column `owner_id`, which is already the column of field `owner`',
+  ],
+  'default that is no option': [
+    fields('size: { type: select, options: { s: Small, l: Large }, default: m }'),
+    'a.yaml:7:71 entities.item.fields.size.default: `m` is not an option, did you mean `s`?',
+  ],
+  'money without a currency': [
+    fields('price: { type: money }'),
+    'a.yaml:7:22 entities.item.fields.price.type: money needs either `currency` or `currencyField`',
+  ],
+  'currency that is no text': [
+    fields('price: { type: money, currencyField: size }\nsize: { type: integer }'),
+    'a.yaml:7:44 entities.item.fields.price.currencyField: `size` is of type integer; a currency is a text or a select',
+  ],
+  'computed from what is not there, no number, itself, or computed': [
+    fields(
+      'a: { type: integer, computed: b * 2 }\nb: { type: integer, computed: c + name }\nc: { type: integer, computed: c }\nd: { type: integer, computed: e }',
+    ),
+    'a.yaml:7:37 entities.item.fields.a.computed: `b` is itself computed; write its expression out',
+    'a.yaml:8:37 entities.item.fields.b.computed: `c` is itself computed; write its expression out',
+    'a.yaml:8:37 entities.item.fields.b.computed: `name` is of type text, not a number',
+    'a.yaml:9:37 entities.item.fields.c.computed: refers to itself',
+    'a.yaml:10:37 entities.item.fields.d.computed: unknown field `e`, did you mean `a`?',
+  ],
+  'computed that cannot be read': [
+    fields('a: { type: integer, computed: "1 + * 2" }'),
+    'a.yaml:7:37 entities.item.fields.a.computed: expected a number, a field or `(` instead of `*` at character 5',
+  ],
+  states: [
+    fields(
+      '',
+      'states:\n  initial: open\n  list: { open: Open, shut: Shut, lost: Lost, stuck: Stuck }\n  terminal: [shut]\n  transitions:\n    - { from: open, to: shut }\n    - { from: shut, to: open }\n    - { from: open, to: stuk }\n    - { from: open, to: stuck }\n',
+    ),
+    'a.yaml:7:39 entities.item.states.list.lost: state `lost` cannot be reached from `open`',
+    'a.yaml:7:51 entities.item.states.list.stuck: state `stuck` has no way out and is not terminal',
+    'a.yaml:11:11 entities.item.states.transitions.1: leads out of `shut`, which is terminal',
+    'a.yaml:12:29 entities.item.states.transitions.2.to: unknown state `stuk`, did you mean `stuck`?',
+  ],
+  'required references in a circle': [
+    `${HEAD}  a:\n    titleField: n\n    fields: { n: { type: text }, b: { type: reference, entity: b, required: true } }\n  b:\n    titleField: n\n    fields: { n: { type: text }, a: { type: reference, entity: a, required: true } }\n`,
+    'a.yaml:8:34 entities.b.fields.a: required references go in a circle, so no row could ever be made: shop.a -> shop.b -> shop.a',
+  ],
+  'child tables in a circle': [
+    `${HEAD}  a:\n    fields: { b: { type: childTable, entity: b } }\n  b:\n    fields: { a: { type: childTable, entity: a } }\n`,
+    'a.yaml:4:15 entities.a.fields.b: child tables go in a circle, so no row could ever be made: shop.a -> shop.b -> shop.a',
+  ],
+  'two parents of one child': [
+    `${HEAD}  a:\n    titleField: n\n    fields: { n: { type: text }, x: { type: childTable, entity: c }, y: { type: childTable, entity: c } }\n  c:\n    fields: { n: { type: text } }\n`,
+    'a.yaml:5:65 entities.a.fields.x.entity: `c` is already the child table `a.y`',
+  ],
+  'former name still in use': [
+    fields('code: { type: text, renamedFrom: name }'),
+    'a.yaml:7:40 entities.item.fields.code.renamedFrom: `name` is still a field of this entity',
+  ],
+  'reserved app': ['app: { name: bac, label: B }\nentities: {}\n', 'a.yaml:1:14 app.name: `bac` is reserved'],
+};
+
+test.for(Object.entries(CASES))('%s', ([, [yaml, ...expected]]) => {
+  expect(problemsOf(yaml)).toEqual(expected);
+});
+
+test('all problems of all files come at once, in order of place', () => {
+  const bad = fields('x: { type: txt }\ny: { type: text, uniqe: true }');
+  expect(problemsOf(bad, bad)).toEqual(
+    ['a', 'b'].flatMap((file) => [
+      `${file}.yaml:7:18 entities.item.fields.x.type: unknown field type \`txt\`, did you mean \`text\`?`,
+      `${file}.yaml:8:24 entities.item.fields.y.uniqe: unknown key \`uniqe\`, did you mean \`unique\`?`,
+    ]),
+  );
+});
+
+test('two files cannot define one app', () => {
+  const good = fields('');
+  expect(problemsOf(good, good)).toEqual(['b.yaml:1:14 app.name: app `shop` is also defined in a.yaml']);
+});
+
+test('the message of the error names every place, as editors and terminals link them', () => {
+  const load = () => parseApps([{ file: 'shop/app.yaml', content: fields('x: { type: txt }') }]);
+  expect(load).toThrow(
+    'shop/app.yaml:7:18: entities.item.fields.x.type: unknown field type `txt`, did you mean `text`?',
+  );
+});
+
+test('the apps of the project are valid and share one customer', async () => {
+  const apps = await loadApps(fileURLToPath(new URL('..', import.meta.url)));
+  expect(apps.map((app) => app.name)).toEqual(['commerce', 'crm']);
+  const order = apps[0]!.entities.find((entity) => entity.name === 'order')!;
+  expect(order.fields.find((field) => field.name === 'customer')).toMatchObject({ entity: 'crm.account' });
+});
+
+test('the JSON Schema for editors is current (node operational-apps/definitions/write-json-schema.ts writes it again)', () => {
+  const kept: unknown = JSON.parse(readFileSync(new URL('../app.schema.json', import.meta.url), 'utf8'));
+  expect(kept).toEqual(JSON.parse(JSON.stringify(appJsonSchema())));
+});
