@@ -82,6 +82,7 @@ export interface World extends AsyncDisposable {
   readonly registry: Registry;
   readonly target: MemoryTarget;
   capture(options?: Partial<CaptureOptions>): Capture;
+  readonly captures: readonly Capture[];
   url(database: string): string;
 }
 
@@ -111,6 +112,7 @@ export async function world(
     registry,
     target,
     url,
+    captures,
     capture(options = {}) {
       const capture = createCapture({
         pool,

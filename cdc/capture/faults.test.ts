@@ -1,0 +1,204 @@
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { startEmbeddedPostgres } from '#apps';
+import { silentLogger } from '#kernel';
+import { eventually } from '#tests/eventually';
+import { seeded } from '#tests/random';
+import { addSource, pauseSource, removeSource, resumeSource } from './sources.ts';
+import { converges, streams, type World, world } from './testing.ts';
+
+const add = (at: World, name = 'shop', database = 'shop'): Promise<void> =>
+  addSource(at.pool, at.log, { name, kind: 'postgres', url: at.url(database) });
+
+const stateOf = async (at: World, name = 'shop') =>
+  (await at.pool.query('SELECT state, error, slot, epoch FROM bac.sources WHERE name = $1', [name])).rows[0];
+
+/** Random transactions: inserts, updates, key changes, deletes, re-inserts, rollbacks, savepoints. */
+async function work(
+  client: pg.Client,
+  random: ReturnType<typeof seeded>,
+  transactions: number,
+): Promise<void> {
+  for (let count = 0; count < transactions; count += 1) {
+    await client.query('BEGIN');
+    const steps = 1 + random.below(6);
+    for (let step = 0; step < steps; step += 1) {
+      const id = random.below(60);
+      const sql = random.pick([
+        `INSERT INTO t VALUES (${id}, 'i${count}', repeat(md5('${count}'), 300)) ON CONFLICT (id) DO UPDATE SET a = 'conflict'`,
+        `UPDATE t SET a = 'u${count}.${step}' WHERE id % 7 = ${id % 7}`,
+        `DELETE FROM t WHERE id = ${id}`,
+        `UPDATE t SET id = ${id + 1000 + count * 10} WHERE id = ${id}`,
+        `DELETE FROM t WHERE id > 1000 AND id % 3 = ${id % 3}`,
+      ]);
+      await client.query(`SAVEPOINT s; ${sql}`);
+      if (random.chance(0.2)) await client.query('ROLLBACK TO s');
+    }
+    await client.query(random.chance(0.15) ? 'ROLLBACK' : 'COMMIT');
+  }
+}
+
+test('connections cut and capture restarted at random under load lose and double nothing', async () => {
+  const seed = Date.now() % 100_000;
+  const random = seeded(seed);
+  await using at = await world();
+  const { app, pool } = at;
+  await app.query('CREATE TABLE t (id int PRIMARY KEY, a text, big text)');
+  await app.query('ALTER TABLE t ALTER big SET STORAGE EXTERNAL');
+  let capture = at.capture({ partitions: 1 });
+  await capture.start();
+  await add(at);
+  let going = true;
+  const chaos = async (): Promise<void> => {
+    while (going) {
+      await new Promise((resolve) => setTimeout(resolve, random.below(300)));
+      if (random.chance(0.3)) {
+        await capture.stop();
+        capture = at.capture({ partitions: 1 });
+        await capture.start();
+      } else {
+        await pool.query(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'bac-capture%' OR backend_type = 'walsender'",
+        );
+      }
+    }
+  };
+  const trouble = chaos();
+  await work(app, random, 250);
+  going = false;
+  await trouble;
+  await converges(at, app, 't', ['id']).catch((error: Error) => {
+    throw new Error(`seed ${seed}: ${error.message}`);
+  });
+}, 180_000);
+
+test('PostgreSQL killed with -9 comes back and capture goes on', async () => {
+  await using at = await world();
+  const { app, server } = at;
+  await app.query('CREATE TABLE t (id int PRIMARY KEY, a text)');
+  await at.capture().start();
+  await add(at);
+  await streams(at, 't');
+  await app.query("INSERT INTO t SELECT i, 'before' FROM generate_series(1, 1000) i");
+  process.kill(server.pid, 'SIGKILL');
+  await server.exited;
+  const again = await startEmbeddedPostgres({ dir: server.dir, port: server.port, log: silentLogger() });
+  try {
+    const client = new pg.Client({ connectionString: at.url('shop') });
+    await client.connect();
+    await client.query(
+      "INSERT INTO t SELECT i, 'after' FROM generate_series(1001, 2000) i; DELETE FROM t WHERE id < 10",
+    );
+    await converges(at, client, 't', ['id']);
+    await client.end();
+    for (const capture of at.captures) await capture.stop();
+  } finally {
+    await again.stop();
+  }
+}, 120_000);
+
+test('a second capture stands by and takes over', async () => {
+  await using at = await world();
+  const { app } = at;
+  await app.query('CREATE TABLE t (id int PRIMARY KEY)');
+  const first = at.capture({ instance: 'one', leaseMs: 1500 });
+  const second = at.capture({ instance: 'two', leaseMs: 1500 });
+  await first.start();
+  await add(at);
+  await streams(at, 't');
+  await second.start();
+  await eventually(async () => (second.stats().sources.shop?.state === 'standby' ? true : undefined), 20_000);
+  expect(second.stats().sources.shop!.error).toMatchObject({ code: 'CAPTURE_FENCED' });
+  await app.query('INSERT INTO t VALUES (1)');
+  await converges(at, app, 't', ['id']);
+  expect(second.stats().sources.shop!.rows).toBe(0);
+  // Somebody takes the lease away: the reader notices, stops reading, and stands by.
+  await at.pool.query("UPDATE bac.leases SET holder = 'two', token = token + 1");
+  await eventually(async () => (first.stats().sources.shop?.state === 'standby' ? true : undefined), 20_000);
+  await eventually(
+    async () => (second.stats().sources.shop?.state === 'streaming' ? true : undefined),
+    30_000,
+  );
+  await app.query('INSERT INTO t VALUES (2)');
+  await converges(at, app, 't', ['id']);
+}, 120_000);
+
+test('a failing source does not touch another', async () => {
+  await using at = await world();
+  const { app, pool, log } = at;
+  await pool.query('CREATE DATABASE other');
+  await app.query('CREATE TABLE t (id int PRIMARY KEY)');
+  await pool.query("CREATE ROLE weak LOGIN REPLICATION PASSWORD 'weak'");
+  await at.capture().start();
+  await add(at);
+  const url = at.url('other').replace(/\/\/bac:[^@]*@/, '//weak:weak@');
+  await addSource(pool, log, { name: 'other', kind: 'postgres', url });
+  await pool.query("ALTER ROLE weak PASSWORD 'changed'");
+  await pool.query(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'weak' AND pid <> pg_backend_pid()",
+  );
+  await eventually(async () => ((await stateOf(at, 'other')).state === 'failed' ? true : undefined), 30_000);
+  expect((await stateOf(at, 'other')).error).toMatchObject({ code: expect.stringMatching(/^SOURCE_/) });
+  await app.query('INSERT INTO t VALUES (1)');
+  await streams(at, 't');
+  await converges(at, app, 't', ['id']);
+}, 120_000);
+
+test('paused, resumed; a lost slot begins everything anew; removed', async () => {
+  await using at = await world();
+  const { app, pool, log, registry, target } = at;
+  await app.query('CREATE TABLE t (id int PRIMARY KEY, a text)');
+  await at.capture().start();
+  await add(at);
+  await streams(at, 't');
+  await pauseSource(pool, log, 'shop');
+  await eventually(async () => ((await stateOf(at)).state === 'paused' ? true : undefined), 20_000);
+  await app.query("INSERT INTO t VALUES (1, 'while paused')");
+  await resumeSource(pool, log, 'shop');
+  await converges(at, app, 't', ['id']);
+  await pauseSource(pool, log, 'shop');
+  await eventually(async () => ((await stateOf(at)).state === 'paused' ? true : undefined), 20_000);
+  const { slot } = await stateOf(at);
+  await eventually(async () => {
+    const dropped = await pool.query('SELECT pg_drop_replication_slot($1)', [slot]).catch(() => undefined); // its reader has not quite gone
+    return dropped;
+  }, 10_000);
+  await app.query("DELETE FROM t; INSERT INTO t VALUES (2, 'not in any slot')");
+  await resumeSource(pool, log, 'shop');
+  await converges(at, app, 't', ['id']);
+  const id = { source: 'shop', schema: 'public', table: 't' };
+  expect(await registry.table(id)).toMatchObject({ generation: 2 });
+  expect(await stateOf(at)).toMatchObject({ epoch: 2, slot });
+  await removeSource(pool, log, 'shop');
+  await eventually(async () => ((await stateOf(at)) === undefined ? true : undefined), 20_000);
+  expect(target.dropped).toContain('public.t');
+  expect(await registry.table(id)).toBeNull();
+  expect((await pool.query('SELECT 1 FROM pg_replication_slots')).rowCount).toBe(0);
+  expect((await app.query('SELECT 1 FROM pg_publication')).rowCount).toBe(0);
+  expect(await log.topics('shop.')).toEqual([]);
+}, 120_000);
+
+test('wrong sources are refused with what to do', async () => {
+  await using at = await world();
+  const { pool, log, app } = at;
+  await app.query('CREATE TABLE orders (id int PRIMARY KEY)');
+  await log.ensureTopic('bac.control', { partitions: 1 });
+  const good = { name: 'shop', kind: 'postgres', url: at.url('shop') } as const;
+  const code = (change: object): Promise<unknown> =>
+    addSource(pool, log, { ...good, ...change }).then(
+      () => 'added',
+      (error: { code: string; next?: string }) => [error.code, typeof error.next],
+    );
+  expect(await code({ name: 'Not Good' })).toEqual(['NAME_INVALID', 'string']);
+  expect(await code({ url: 'mysql://x' })).toEqual(['SOURCE_URL_INVALID', 'string']);
+  expect(await code({ url: 'postgresql://a:b@127.0.0.1:1/x' })).toEqual(['SOURCE_UNREACHABLE', 'string']);
+  expect(await code({ url: good.url.replace(/:[^:@]*@/, ':wrong@') })).toEqual([
+    'SOURCE_AUTH_FAILED',
+    'string',
+  ]);
+  expect(await code({ url: at.url('nothing') })).toEqual(['SOURCE_DATABASE_MISSING', 'string']);
+  expect(await code({ tables: ['order'] })).toEqual(['TABLE_NOT_FOUND', 'string']);
+  expect(await code({})).toBe('added');
+  expect(await code({})).toEqual(['SOURCE_EXISTS', 'string']);
+  await expect(pauseSource(pool, log, 'shpo')).rejects.toMatchObject({ next: 'Did you mean "shop"?' });
+});
