@@ -12,7 +12,8 @@ import { runWorkload, SETUP } from './workload.ts';
 
 const SEED = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
 const KILLS = Number(process.env.CRASH_KILLS ?? 32);
-const VICTIMS = ['capture', 'sink', 'clickhouse', 'postgres'] as const;
+/** `CRASH_VICTIMS=none` runs the workload alone: what differs then is no matter of crashes. */
+const VICTIMS = (process.env.CRASH_VICTIMS ?? 'capture,sink,clickhouse,postgres').split(',');
 
 /** Kills one part after another at random instants; a victim that is just starting again is fair game. */
 async function killLoop(hub: TestHub, random: Random): Promise<Record<string, number>> {
@@ -20,6 +21,7 @@ async function killLoop(hub: TestHub, random: Random): Promise<Record<string, nu
   for (let round = 0; round < KILLS; round += 1) {
     await new Promise((resolve) => setTimeout(resolve, 200 + random.below(1500)));
     const victim = VICTIMS[round % VICTIMS.length]!;
+    if (victim === 'none') continue;
     const pid = await eventually(
       async () => hub.processes()[victim],
       60_000,
@@ -59,6 +61,7 @@ test(`after ${KILLS} kills -9 under load every table equals its source (seed ${S
   expect(stats.committed).toBeGreaterThan(100);
 
   const source = client();
+  source.on('error', () => {}); // the hub is stopped while a failing test still holds it
   await source.connect();
   const password = readFileSync(join(hub.stateDir, 'clickhouse-password'), 'utf8').trim();
   const warehouse = createWarehouse({

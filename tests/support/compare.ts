@@ -49,7 +49,7 @@ function warehouseText(column: ColumnRow): string {
   const raw = `_raw['${column.name}']`;
   const orRaw = (text: string): string =>
     `if(mapContains(_raw, '${column.name}'), ${raw}, ifNull(${text}, '∅'))`;
-  if (column.array) return orRaw(`toJSONString(${name})`);
+  if (column.array) return `if(${raw} = 'NULL', '∅', ${orRaw(`toJSONString(${name})`)})`;
   switch (column.type) {
     case 'bytea':
       return `ifNull(lower(hex(${name})), '∅')`;
