@@ -9,7 +9,7 @@ import { topicTests } from './change-log/topics.ts';
 export type { ChangeLogUnderTest, OpenChangeLog } from './change-log/harness.ts';
 
 export interface ChangeLogContractOptions {
-  /** Processes killed in the crash test. Default 12. */
+  /** Processes killed in the crash test. Default 8. */
   readonly crashes?: number;
   /** Random interleavings tried. Default 25. */
   readonly runs?: number;
@@ -39,6 +39,6 @@ export function changeLogContract(
     describe('delivery', () => deliveryTests(log));
     describe('groups', () => groupTests(() => under));
     describe('model', () => modelTests(log, options.runs ?? 25));
-    describe('crashes', () => crashTests(() => under, options.crashes ?? 12));
+    describe('crashes', () => crashTests(() => under, options.crashes ?? 8));
   });
 }

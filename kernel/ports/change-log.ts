@@ -101,7 +101,7 @@ export interface PartitionLag {
 }
 
 export interface ChangeLog {
-  /** Creates the topic or widens its configuration. Never removes partitions. Idempotent. */
+  /** Creates the topic or widens it: never removes partitions; retention becomes what is given. Idempotent. */
   ensureTopic(topic: string, config: TopicConfig): Promise<void>;
   deleteTopic(topic: string): Promise<void>;
   topics(prefix?: string): Promise<readonly TopicInfo[]>;

@@ -82,8 +82,14 @@ export function seal(chunk: Chunk, appendedAt: number): Buffer {
   return stored;
 }
 
+// One output buffer of about the right size each: growing them in zlib's default steps costs more than packing.
 const pack = (payload: Uint8Array): Buffer =>
-  zstdCompressSync(payload, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+  zstdCompressSync(payload, {
+    chunkSize: Math.max(1024, payload.length >> 2),
+    params: { [constants.ZSTD_c_compressionLevel]: 1 },
+  });
+const unpack = (body: Uint8Array, length: number): Buffer =>
+  zstdDecompressSync(body, { chunkSize: length + 64, maxOutputLength: length + 64 });
 
 export interface BatchHeader {
   readonly count: number;
@@ -105,10 +111,8 @@ export function unseal(stored: Buffer, base: number): StoredRecord[] {
   if (crc32(stored.subarray(8)) !== stored.readUInt32LE(4)) throw new Error('its checksum does not match');
   const body = stored.subarray(HEADER);
   const length = stored.readUInt32LE(12);
-  const payload =
-    ((stored[1] ?? 0) & PACKED) !== 0
-      ? zstdDecompressSync(body, { maxOutputLength: Math.max(1, length) })
-      : body;
+  if (length > MAX_RECORD_BYTES + CHUNK_BYTES) throw new Error('its length is impossible');
+  const payload = ((stored[1] ?? 0) & PACKED) === 0 ? body : unpack(body, length);
   if (payload.length !== length) throw new Error('its length does not match');
   const records = new Array<StoredRecord>(count);
   let at = 0;

@@ -187,9 +187,12 @@ export function createConsumer(context: ConsumerContext, options: ConsumeOptions
     clearTimeout(timer);
     for (const partition of partitions.values()) partition.close();
     partitions.clear();
-    await subscription.leave();
-    isReady();
-    context.stopped();
+    try {
+      await subscription.leave();
+    } finally {
+      isReady();
+      context.stopped();
+    }
   };
 
   return {

@@ -22,6 +22,8 @@ const RETENTION_CHECK_MS = 60_000;
 /** Dead members and missed events are found within this time. */
 const SAFETY_MS = 1000;
 const MAX_NAME_BYTES = 249;
+/** Bound of one read(), whatever the number of records asked for. */
+const READ_BYTES = 64 * 1024 * 1024;
 
 /**
  * The change log on LMDB: promises of `ChangeLog`, for all processes of one machine that open `dir`.
@@ -122,10 +124,17 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Chan
       if (row === undefined) {
         throw userError('LOG_TOPIC_UNKNOWN', `Topic ${topic} does not exist.`, 'Create it first.');
       }
+      if (partition < 0 || partition >= row.partitions) {
+        throw userError(
+          'LOG_PARTITION_UNKNOWN',
+          `Topic ${topic} has partitions 0 to ${row.partitions - 1}, not ${partition}.`,
+          'Name one of them.',
+        );
+      }
       if (maxRecords < 1) return [];
       const position = Math.max(offset, readExtent(store, row.id, partition).start);
       const cursor = { topic, topicId: row.id, partition, position, leftover: [] };
-      return readFrom(store, cursor, { records: maxRecords, bytes: Number.POSITIVE_INFINITY });
+      return readFrom(store, cursor, { records: maxRecords, bytes: READ_BYTES });
     },
     async lag(group) {
       fresh();
@@ -146,10 +155,13 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Chan
       closing ??= (async () => {
         clearInterval(sweeper);
         clearInterval(retention);
-        await Promise.all([...consumers].map((consumer) => consumer.stop()));
-        silence();
-        await writer.close();
-        await store.root.close();
+        try {
+          await Promise.all([...consumers].map((consumer) => consumer.stop()));
+        } finally {
+          silence();
+          await writer.close();
+          await store.root.close();
+        }
       })();
       return closing;
     },

@@ -119,7 +119,7 @@ interface Task {
 
 function toTask({ id, request }: Job): Task {
   if (request.type !== 'append') {
-    const deletes = request.type === 'retain' || request.type === 'clear';
+    const deletes = ['retain', 'clear', 'leave'].includes(request.type);
     return { id, operation: request, importance: deletes ? 'deletion' : 'state', room: STATE_ROOM };
   }
   const now = Date.now();

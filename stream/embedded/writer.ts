@@ -76,19 +76,26 @@ export async function startWriter(data: WriterData, logger: Logger, written: () 
   });
 
   return {
-    async perform(request) {
-      while (failure === null && inFlight >= IN_FLIGHT_BYTES) await new Promise<void>((go) => queue.push(go));
-      if (failure !== null) throw failure;
+    perform(request) {
       const payloads =
         request.type === 'append'
           ? request.batches.flatMap((b) => b.chunks.map((c) => c.payload.buffer))
           : [];
       const size = payloads.reduce((sum, buffer) => sum + buffer.byteLength, 0);
-      const id = nextId++;
-      inFlight += size;
-      return await new Promise((resolve, reject) => {
-        pending.set(id, { size, resolve, reject });
-        worker.postMessage({ id, request } satisfies Job, payloads);
+      return new Promise((resolve, reject) => {
+        const send = (): void => {
+          if (failure !== null) {
+            reject(failure);
+            return;
+          }
+          const id = nextId++;
+          inFlight += size;
+          pending.set(id, { size, resolve, reject });
+          worker.postMessage({ id, request } satisfies Job, payloads);
+        };
+        // Appends keep the order of their calls; what is small never waits behind them here.
+        if (size > 0 && (queue.length > 0 || inFlight >= IN_FLIGHT_BYTES)) queue.push(send);
+        else send();
       });
     },
     async close() {
