@@ -1,6 +1,7 @@
-import type { HubError, StoredRecord, Warehouse } from '#kernel';
-import { BatchEncoder, type DeadRecord, type EncodeTarget } from './batch.ts';
-import { currentRows, movedRow } from './lookup.ts';
+import { HubError, type StoredRecord, type Warehouse } from '#kernel';
+import { parseRawField, rawField } from '../types/index.ts';
+import { BatchEncoder, type DeadRecord, type EncodeTarget, isForeign } from './batch.ts';
+import { currentRows, KEPT, movedRow } from './lookup.ts';
 import { mergeFields } from './merge.ts';
 import { insertStatement } from './plan.ts';
 import type { Rows } from './rows.ts';
@@ -13,6 +14,8 @@ export interface ApplyContext {
   readonly signal: AbortSignal;
   /** More dead letters than this in one batch end the attempt. */
   readonly maxDead: number;
+  /** Which of these record keys have open dead letters; as latin1 text. */
+  readonly deadKeys: (keys: readonly Buffer[]) => Promise<ReadonlySet<string>>;
 }
 
 export interface Applied {
@@ -39,11 +42,12 @@ export async function applyBatch(
   const dead: DeadRecord[] = [];
   let stored = 0;
   const flush = async (): Promise<void> => {
-    const batch = await storeRows(encoder, table, context);
+    const batch = await storeRows(encoder, records, table, context);
     dead.push(...batch.dead);
     stored += batch.rows;
     encoder.flushed();
   };
+  if (table.applied === null && table.entry.state === 'streaming' && isForeign(records)) await table.create();
   for (;;) {
     const applied = await table.ready();
     const target: EncodeTarget = {
@@ -85,6 +89,7 @@ export async function applyBatch(
 
 async function storeRows(
   encoder: BatchEncoder,
+  records: readonly StoredRecord[],
   table: SinkTable,
   context: ApplyContext,
 ): Promise<{ rows: number; dead: DeadRecord[] }> {
@@ -92,7 +97,11 @@ async function storeRows(
   const dead = [...encoder.dead];
   if (rows.count === 0) return { rows: 0, dead };
   const applied = await table.ready();
-  if (encoder.holes.length > 0) await fillHoles(encoder, table, context);
+  if (encoder.holes.length > 0) {
+    await fillHoles(encoder, table, context);
+    dead.push(...(await incomplete(encoder, records, context)));
+  }
+  await keepLastDeleted(encoder, table, context);
   const all = rows.starts.map((_, row) => row);
   const reject = (row: number, error: HubError): void => {
     rows.live[row] = false;
@@ -128,6 +137,76 @@ async function storeRows(
 }
 
 /**
+ * Rows whose other values nobody has. Usually a later event deletes the row; but where an earlier event
+ * of the row is a dead letter, this one has to wait with it, to be replayed after it.
+ */
+async function incomplete(
+  encoder: BatchEncoder,
+  records: readonly StoredRecord[],
+  context: ApplyContext,
+): Promise<DeadRecord[]> {
+  const { rows, holes } = encoder;
+  const lost = holes.map((hole) => rows.records[hole.row]!).filter((record) => records[record]?.key);
+  if (lost.length === 0) return [];
+  const textOf = (record: number): string => records[record]!.key?.toString('latin1') ?? '';
+  const here = new Set(encoder.dead.map(({ record }) => textOf(record)));
+  const before = await context.deadKeys(lost.map((record) => records[record]!.key!));
+  return lost
+    .filter((record) => here.has(textOf(record)) || before.has(textOf(record)))
+    .map((record) => ({
+      record,
+      error: new HubError(
+        'ROW_INCOMPLETE',
+        'An earlier event of the row, which has the values this one leaves out, is a dead letter.',
+        {
+          next: 'Replay the dead letters of the table together.',
+        },
+      ),
+    }));
+}
+
+/**
+ * A delete at the end of a delivery may be the first half of a changed key whose second half lacks
+ * unchanged values. Its tombstone keeps the row's values, so that no merge can remove them before.
+ */
+async function keepLastDeleted(
+  encoder: BatchEncoder,
+  table: SinkTable,
+  context: ApplyContext,
+): Promise<void> {
+  const { rows } = encoder;
+  const last = rows.count - 1;
+  if (!rows.deleted[last] || !rows.live[last]) return;
+  const applied = await table.ready();
+  if (
+    !applied.columns.some(
+      ({ attnum, type }) => !applied.key.includes(attnum) && /String|Array|Decimal/.test(type),
+    )
+  )
+    return;
+  const own = rows.fields(last);
+  const at = systemField(applied.columns.length);
+  const key = applied.key.map(
+    (attnum) => own[applied.columns.findIndex((column) => column.attnum === attnum)]!,
+  );
+  let from: readonly string[] | null = null;
+  const prior = encoder.priorOf(last);
+  if (prior !== undefined) {
+    const whole = !rows.deleted[prior] && !encoder.holes.some((hole) => hole.row === prior);
+    from = whole ? rows.fields(prior) : null;
+  } else {
+    const current = (await currentRows(context.warehouse, applied, [key])).get(key.join('\t'));
+    const whole =
+      current !== undefined && (current[at.deleted] === '0' || current[at.raw]!.includes(`'${KEPT}'`));
+    if (whole && BigInt(current[at.version]!) <= BigInt(own[at.version]!)) from = current;
+  }
+  if (from === null) return;
+  const raw = parseRawField(from[at.raw]!).set(KEPT, '');
+  const fields = [...from.slice(0, at.raw), rawField(raw), ...own.slice(at.version)];
+  rows.rewrite(last, fields);
+}
+
+/**
  * Completes rows with unchanged values from the warehouse. A row that is not there, or deleted, or
  * newer: the event is of a row that a later event deletes or has already been applied, and is left out.
  */
@@ -141,7 +220,7 @@ async function fillHoles(encoder: BatchEncoder, table: SinkTable, context: Apply
   );
   const plan = [...table.plans.values()][0] ?? table.latest;
   if (plan === null || plan === undefined) return;
-  const open = holes.filter((hole) => rows.live[hole.row]);
+  const open = holes.splice(0);
   const keyOf = (row: number): string[] => {
     const fields = rows.fields(row);
     return positions.map((position) => fields[position]!);
@@ -158,7 +237,10 @@ async function fillHoles(encoder: BatchEncoder, table: SinkTable, context: Apply
     if (moved && current === null) {
       current = await movedRow(context.warehouse, applied, own[at.version]!, keyOf(hole.row));
     }
-    if (current === null) rows.live[hole.row] = false;
-    else mergeFields(rows, hole.row, current, hole.fields, plan);
+    if (current !== null) mergeFields(rows, hole.row, current, hole.fields, plan);
+    else {
+      rows.live[hole.row] = false;
+      holes.push(hole);
+    }
   }
 }

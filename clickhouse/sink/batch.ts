@@ -1,7 +1,7 @@
 import { HubError, type StoredRecord, toHubError } from '#kernel';
 import { rawField } from '../types/index.ts';
 import { TimeWriter, VersionWriter } from './digits.ts';
-import { type Change, readChange, readTail, Tail } from './envelope.ts';
+import { type Change, matches, readChange, readTail, Tail } from './envelope.ts';
 import { encodeImage } from './image.ts';
 import { mergeFields } from './merge.ts';
 import type { Plan } from './plan.ts';
@@ -43,10 +43,22 @@ export interface EncodeTarget {
 
 const BEFORE_NULL = Buffer.from('{"before":null,"after":{');
 const BEFORE_ROW = Buffer.from('{"before":{');
+const AFTER_ROW = Buffer.from(',"after":{');
 const RAW_EMPTY = Buffer.from('{}\t');
 const OP_CREATE = 0x63;
 const OP_DELETE = 0x64;
 const OP_TRUNCATE = 0x74;
+
+/** True if no record of the batch says which generation it belongs to: Debezium wrote them. */
+export function isForeign(records: readonly StoredRecord[]): boolean {
+  const first = records.find((record) => record.value !== null)?.value ?? null;
+  if (first === null || readTail(first, new Tail())) return false;
+  try {
+    return readChange(first)?.generation === null;
+  } catch {
+    return false;
+  }
+}
 
 /** Encodes the events of one delivered batch into rows; goes on where it stopped. */
 export class BatchEncoder {
@@ -57,6 +69,8 @@ export class BatchEncoder {
   next = 0;
   /** Rows of generations older than the live one, which the table must not get. */
   readonly outdated = new Set<number>();
+  /** The newest schema has been looked up for an event without a version in this batch. */
+  #latestChecked = false;
   readonly #lastOfKey = new Map<string, number>();
   readonly #scanner = new RowScanner();
   readonly #tail = new Tail();
@@ -78,6 +92,11 @@ export class BatchEncoder {
     this.#lastDelete = null;
   }
 
+  /** The row of the same key before the last row, if that is a delete. */
+  priorOf(row: number): number | undefined {
+    return this.#lastDelete?.row === row ? this.#lastDelete.prior : undefined;
+  }
+
   run(records: readonly StoredRecord[], target: EncodeTarget): Stop {
     for (; this.next < records.length; this.next += 1) {
       const record = records[this.next]!;
@@ -97,10 +116,16 @@ export class BatchEncoder {
     if (plan === undefined || !plan.ordered) return undefined;
     const deleted = tail.op === OP_DELETE;
     let at = BEFORE_NULL.length - 1;
-    if (deleted) {
+    if (!matches(value, 0, BEFORE_NULL)) {
+      if (!matches(value, 0, BEFORE_ROW)) return undefined;
       at = BEFORE_ROW.length - 1;
-      if (!startsWith(value, BEFORE_ROW)) return undefined;
-    } else if (!startsWith(value, BEFORE_NULL)) return undefined;
+      if (!deleted) {
+        // The old row of a full identity is read over.
+        const end = skipObject(value, at);
+        if (end < 0 || !matches(value, end, AFTER_ROW)) return undefined;
+        at = end + AFTER_ROW.length - 1;
+      }
+    } else if (deleted) return undefined;
     const { rows } = this;
     rows.reserve(3 * value.length + plan.overhead);
     const start = rows.at;
@@ -110,6 +135,7 @@ export class BatchEncoder {
       // The general path finds the same fault and says which.
       return undefined;
     }
+    if (!deleted && at > BEFORE_NULL.length && this.#scanner.holes.length > 0) return undefined;
     rows.at = this.#scanner.to;
     this.#raw(RAW_EMPTY);
     this.#system(tail.generation, tail.lsn, deleted, tail.committedAt);
@@ -141,6 +167,11 @@ export class BatchEncoder {
       if (widen.length === 0) return DONE;
       if (!outdated) return { why: 'widen', columns: widen };
     } catch (error) {
+      const unversioned = change.schemaVersion === null && !this.#latestChecked;
+      if (unversioned && toHubError(error).code === 'COLUMN_UNKNOWN') {
+        this.#latestChecked = true;
+        return { why: 'schema', version: null };
+      }
       // An older generation's values may not fit today's types; today's rows come from a newer snapshot.
       if (!outdated) this.dead.push({ record: this.next, error: toHubError(error) });
     }
@@ -169,7 +200,7 @@ export class BatchEncoder {
         if (old.holes.includes(hole)) holes.push(hole);
         else {
           fields[hole] = old.fields[hole]!;
-          const name = plan.columns.find((column) => column.target === hole)!.name;
+          const name = plan.columns.find((column) => column.target === hole)!.rawName;
           if (old.raw.has(name)) raw.set(name, old.raw.get(name)!);
         }
       }
@@ -256,7 +287,13 @@ export class BatchEncoder {
 
 const DONE: Stop = { why: 'end' };
 
-function startsWith(value: Uint8Array, prefix: Uint8Array): boolean {
-  for (let i = 0; i < prefix.length; i += 1) if (value[i] !== prefix[i]) return false;
-  return true;
+/** Index behind the flat object that begins at `at`; -1 if it does not end. */
+function skipObject(value: Uint8Array, start: number): number {
+  for (let at = start + 1; at < value.length; at += 1) {
+    const byte = value[at];
+    if (byte === 0x7d) return at + 1;
+    if (byte !== 0x22) continue;
+    for (at += 1; at < value.length && value[at] !== 0x22; at += 1) if (value[at] === 0x5c) at += 1;
+  }
+  return -1;
 }

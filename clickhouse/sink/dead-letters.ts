@@ -44,6 +44,15 @@ export async function keepDeadLetters(
   );
 }
 
+/** Which of these keys have open dead letters in the topic; as latin1 text. */
+export async function deadKeys(pool: Pool, topic: string, keys: readonly Buffer[]): Promise<Set<string>> {
+  const { rows } = await pool.query<{ key: Buffer }>(
+    "SELECT DISTINCT key FROM bac.dead_letters WHERE topic = $1 AND state = 'open' AND key = ANY ($2::bytea[])",
+    [topic, keys],
+  );
+  return new Set(rows.map(({ key }) => key.toString('latin1')));
+}
+
 export async function openDeadLetters(pool: Pool, id: TableId): Promise<number> {
   const { rows } = await pool.query<{ n: string }>(
     `SELECT count(*) AS n FROM bac.dead_letters

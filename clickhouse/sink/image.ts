@@ -52,9 +52,9 @@ export function encodeImage(
     }
     const encoded = encodeValue(column.type, column.nullable, value);
     fields[column.target] = encoded.field;
-    if (encoded.raw !== null) raw.set(column.name, encoded.raw);
+    if (encoded.raw !== null) raw.set(column.rawName, encoded.raw);
     if (value === null && complete && !column.nullable && column.type.kind !== 'array')
-      widen.push(column.name);
+      widen.push(column.rawName);
   }
   for (const key of plan.key) {
     const column = plan.columns.find((candidate) => candidate.target === key);

@@ -41,9 +41,13 @@ export async function currentRows(
   return found;
 }
 
+/** `_raw` entry of a tombstone that still has its row's values. */
+export const KEPT = '_row';
+
 /**
- * After a key changed: the newest version of the old row that still has its values, given the version
- * of the change, which the old key's tombstone carries as well. Empty if it is gone.
+ * After a key changed: the old row's values, given the version of the change, which the old key's
+ * tombstone carries as well. They are in the tombstone if that has kept them, else in the newest
+ * version before it. Null if they are gone.
  */
 export async function movedRow(
   warehouse: Warehouse,
@@ -55,11 +59,13 @@ export async function movedRow(
   const key = applied.key
     .map((attnum) => chIdent(applied.columns.find((column) => column.attnum === attnum)!.name))
     .join(', ');
+  const v = BigInt(version);
   const rows = await readAll(
     warehouse,
     `SELECT ${rowColumns(applied)} FROM ${table}
-     WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE _version = ${BigInt(version)} AND _deleted = 1)
-       AND _deleted = 0 AND _version < ${BigInt(version)} ORDER BY _version DESC LIMIT 2`,
+     WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE _version = ${v} AND _deleted = 1)
+       AND (_deleted = 0 AND _version < ${v} OR _deleted = 1 AND _version = ${v} AND mapContains(_raw, '${KEPT}'))
+     ORDER BY _version DESC LIMIT 4`,
   );
   return (
     rows.find((fields) => applied.key.some((_, i) => fieldOfKey(applied, fields, i) !== notKey[i])) ?? null

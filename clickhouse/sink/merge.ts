@@ -17,8 +17,8 @@ export function mergeFields(
     const known = parseRawField(from[at]!);
     const raw = parseRawField(fields[at]!);
     for (const column of plan.columns) {
-      const text = holes.includes(column.target) ? known.get(latin1(column.name)) : undefined;
-      if (text !== undefined) raw.set(latin1(column.name), text);
+      const text = holes.includes(column.target) ? known.get(latin1(column.rawName)) : undefined;
+      if (text !== undefined) raw.set(latin1(column.rawName), text);
     }
     fields[at] = rawField(raw);
   }

@@ -20,6 +20,8 @@ export const FORM = {
 /** One column of an event's schema version and where it goes. */
 export interface PlanColumn {
   readonly name: string;
+  /** Name that the table's `_raw` entries go by: the column may have been renamed since. */
+  readonly rawName: string;
   /** `"name":` as it stands in the event. */
   readonly label: Buffer;
   /** Position among the row's fields; -1 = the column has been dropped since. */
@@ -98,6 +100,7 @@ export function compilePlan(schema: TableSchema, applied: AppliedTable, shape: T
     }
     return {
       name: column.name,
+      rawName: definition.name,
       label: Buffer.from(`${JSON.stringify(column.name)}:`),
       target,
       type: definition.type,

@@ -14,7 +14,7 @@ import {
 } from '#kernel';
 import { type Applied, applyBatch } from './apply.ts';
 import { controlMessage } from './control.ts';
-import { keepDeadLetters, MAX_OPEN, openDeadLetters } from './dead-letters.ts';
+import { deadKeys, keepDeadLetters, MAX_OPEN, openDeadLetters } from './dead-letters.ts';
 import { Gate } from './gate.ts';
 import { LARGE_ROWS, Pace } from './pace.ts';
 import { Rows } from './rows.ts';
@@ -99,7 +99,12 @@ export function createSink(options: SinkOptions): Sink {
     try {
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await applyBatch(batch.records, table, rows, { warehouse, signal, maxDead: MAX_OPEN });
+          return await applyBatch(batch.records, table, rows, {
+            warehouse,
+            signal,
+            maxDead: MAX_OPEN,
+            deadKeys: (keys) => deadKeys(pool, batch.topic, keys),
+          });
         } catch (error) {
           // The table was replaced or altered by someone else: look again.
           if (!isShapeError(error) || attempt === ATTEMPTS) throw error;

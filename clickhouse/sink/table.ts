@@ -144,11 +144,13 @@ export class SinkTable {
     return applied;
   }
 
-  /** For sources whose snapshot comes through the log (Debezium): an empty table of the newest schema. */
+  /** For sources whose snapshot comes through the log (Debezium): an empty table, unless there is one. */
   create(): Promise<void> {
     return this.#alone(async () => {
       const schema = await this.#registry.latest(this.entry);
       if (schema === null) throw new Held(`Schema of ${this.entry.topic} is not registered yet.`);
+      const { database, table } = warehouseTableOf(this.entry);
+      if ((await readTable(this.#warehouse, database, table)) !== null) return;
       await this.#warehouse.command(createDatabase(schema.source));
       await this.#warehouse.command(createTable(schema, this.entry.generation));
       await this.#load();
