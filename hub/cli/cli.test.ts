@@ -1,0 +1,221 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { userError } from '#kernel';
+import { type TestHub, testHub } from '../http/testing.ts';
+
+// A command is a process of its own, and there are many of them.
+vi.setConfig({ testTimeout: 240_000 });
+
+interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const ENTRY = `const { buildCli, runCli } = await import(${JSON.stringify(new URL('./index.ts', import.meta.url).href)});
+process.exitCode = await runCli(buildCli('1.2.3'), process.argv.slice(1));`;
+
+/** The client commands in a process of their own, without what `bac up` needs. */
+function runBac(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  cwd = tmpdir(),
+): Promise<CommandResult> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', ENTRY, '--', ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+  });
+  const out = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      out[name] += text;
+    });
+  }
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code: code ?? -1, ...out }));
+  });
+}
+
+let hub: TestHub;
+const bac = (...args: string[]): Promise<CommandResult> =>
+  runBac(args, { BAC_STATE_DIR: hub.stateDir, NO_COLOR: '1' });
+
+beforeAll(async () => {
+  hub = await testHub({
+    services: {
+      verify: async ({ source, table }, onProgress) => {
+        if (source === 'none')
+          throw userError('SOURCE_NOT_FOUND', 'There is no source "none".', 'See `bac status`.');
+        onProgress({ message: 'comparing' });
+        return {
+          ok: table !== 'public.wrong',
+          tables: [{ table: table ?? 'all', differences: table ? 1 : 0 }],
+        };
+      },
+    },
+  });
+  await hub.pool.query('CREATE TABLE public.goods (id int PRIMARY KEY, name text)');
+  await hub.pool.query("INSERT INTO public.goods SELECT n, 'x' FROM generate_series(1, 20) n");
+});
+afterAll(async () => {
+  await hub?.[Symbol.asyncDispose]();
+});
+
+/** Standard output is one JSON document and nothing else. */
+const document = ({ stdout, stderr, code }: CommandResult, expected = 0) => {
+  expect([code, expected === 0 ? stderr : '']).toEqual([expected, '']);
+  return JSON.parse(stdout);
+};
+
+test('a source from the command line: add and wait, list, status, sql, pause, resume, remove', async () => {
+  const added = await bac('connect', 'add', 'shop', '--url', hub.database, '--tables', 'goods', '--wait');
+  expect([added.code, added.stdout]).toEqual([0, 'Source shop streams 1 tables.\n']);
+  expect(document(await bac('connect', 'list', '--json')).sources[0].name).toBe('shop');
+  expect((await bac('connect', 'list')).stdout).toMatch(/^ {2}name +state +tables/);
+  const status = document(await bac('status', '--json'));
+  expect(status.sources[0].tables[0].table).toBe('goods');
+  const text = await bac('status');
+  expect(text.stdout).toMatch(/public\.goods +streaming +20 /);
+  expect(text.stdout).not.toContain('\u001b');
+  const rows = await bac('sql', 'SELECT count() AS n FROM shop.goods FINAL');
+  expect([rows.code, rows.stdout]).toEqual([0, 'n\n20\n']);
+  expect(document(await bac('sql', 'SELECT 1 AS a', '--json')).data).toEqual([{ a: 1 }]);
+  expect((await bac('sql', 'SELECT 1 AS a', '--format', 'CSV')).stdout).toBe('1\n');
+  expect((await bac('connect', 'pause', 'shop')).stdout).toBe('Source shop paused.\n');
+  expect((await bac('connect', 'resume', 'shop')).code).toBe(0);
+  expect(document(await bac('connect', 'remove', 'shop', '--drop-tables', '--json'))).toEqual({
+    name: 'shop',
+  });
+});
+
+describe('verify', () => {
+  test('equal is 0, different is 1, and progress stays off standard output', async () => {
+    const equal = await bac('verify', '--json');
+    expect([equal.code, equal.stderr, JSON.parse(equal.stdout).ok]).toEqual([0, 'comparing\n', true]);
+    const different = await bac('verify', 'shop.public.wrong');
+    expect(different.code).toBe(1);
+    expect(different.stdout).toContain('differ');
+  });
+
+  test('an error in the stream is an error of the command', async () => {
+    const lost = await bac('verify', 'none');
+    expect([lost.code, lost.stderr]).toEqual([
+      1,
+      'There is no source "none". [SOURCE_NOT_FOUND]\nSee `bac status`.\n',
+    ]);
+  });
+});
+
+test('dead letters are listed, and discarded only when named', async () => {
+  await hub.pool.query(
+    `INSERT INTO bac.dead_letters (id, source, schema_name, table_name, topic, partition, log_offset, error_code, error)
+     VALUES (gen_random_uuid(), 'shop', 'public', 'goods', 't', 0, 1, 'BAD', 'no')`,
+  );
+  expect((await bac('deadletters', 'list', 'shop.goods')).stdout).toContain('BAD: no');
+  expect((await bac('deadletters', 'discard')).code).toBe(2);
+  expect(document(await bac('deadletters', 'discard', 'shop.public.goods', '--json'))).toEqual({ done: 1 });
+  expect((await bac('deadletters', 'list')).stdout).toBe('No dead letters.\n');
+});
+
+test('keys: created, used by URL, listed, revoked', async () => {
+  const { key, id } = document(await bac('keys', 'create', 'bi', '--scopes', 'read', '--json'));
+  const remote = (...args: string[]) => runBac(args, { BAC_URL: hub.url, BAC_KEY: key });
+  expect((await remote('status')).code).toBe(0);
+  expect((await remote('connect', 'pause', 'shop')).stderr).toContain('FORBIDDEN');
+  expect((await bac('keys', 'list')).stdout).toMatch(new RegExp(`${id} +bi +read`));
+  expect((await bac('keys', 'revoke', id)).code).toBe(0);
+  expect((await remote('status')).stderr).toContain('UNAUTHORISED');
+});
+
+describe('failures: one message, the next step, exit 1, no stack trace', () => {
+  const cases: [string, string[], RegExp][] = [
+    ['a bad URL', ['connect', 'add', 'x', '--url', 'nonsense'], /url: Give a URL like postgres:/],
+    ['a bad name', ['connect', 'add', 'Big', '--url', 'postgres://a@b/c'], /name: Use a lower-case letter/],
+    [
+      'nothing listening',
+      ['connect', 'add', 'x', '--url', 'postgres://a:b@127.0.0.1:1/c'],
+      /SOURCE_UNREACHABLE/,
+    ],
+    ['an unknown source', ['connect', 'pause', 'none'], /no source "none"/],
+    ['bad SQL', ['sql', 'SELEC 1'], /WAREHOUSE_SYNTAX_ERROR/],
+    ['writing SQL', ['sql', 'CREATE DATABASE x'], /WAREHOUSE_READONLY/],
+    ['an unknown format', ['sql', 'SELECT 1', '--format', 'Nonsense'], /WAREHOUSE_UNKNOWN_FORMAT/],
+    ['an unknown key id', ['keys', 'revoke', '000000000000'], /KEY_NOT_FOUND/],
+  ];
+  test.each(cases)('%s', async (_, args, expected) => {
+    const { code, stdout, stderr } = await bac(...args);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(expected);
+    expect(stderr).not.toMatch(/\bat .*:\d+:\d+|ZodError/);
+    expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(4);
+  });
+
+  test.each([[['status']], [['sql', 'SELECT 1']], [['connect', 'list', '--json']]])(
+    'no hub: %s',
+    async (args) => {
+      const dir = mkdtempSync(join(tmpdir(), 'bac-none-'));
+      const none = await runBac(args, { BAC_STATE_DIR: join(dir, '.bac') }, dir);
+      expect([none.code, none.stdout]).toEqual([1, '']);
+      expect(none.stderr).toBe(
+        'No hub is running here. [HUB_NOT_RUNNING]\nStart one with `./bac up`, or name one with --url.\n',
+      );
+      rmSync(dir, { recursive: true });
+    },
+  );
+
+  test('a hub.json left behind by a crash, or cut off, is no hub', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'bac-stale-'));
+    for (const text of [JSON.stringify({ pid: 999_999_999, addresses: { http: hub.url } }), '{"pid":']) {
+      writeFileSync(join(dir, 'hub.json'), text);
+      expect((await runBac(['status'], { BAC_STATE_DIR: dir })).stderr).toContain('HUB_NOT_RUNNING');
+    }
+    rmSync(dir, { recursive: true });
+  });
+});
+
+describe('wrong usage is exit 2', () => {
+  test.each([
+    [['stauts'], 'Did you mean status?'],
+    [['status', '--jsno'], 'Did you mean --json?'],
+    [['connect', 'add', 'x'], "required option '--url <url>' not specified"],
+    [['connect', 'add', 'x', '--url', 'postgres://a@b/c', '--kind', 'oracle'], 'Allowed choices'],
+    [['sql'], "missing required argument 'query'"],
+    [['status', '--json', '--watch'], 'leave out --watch'],
+    [['doctor', '--timeout', 'soon'], '--timeout takes'],
+  ])('%j', async (args, message) => {
+    const { code, stdout, stderr } = await bac(...args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(message);
+  });
+
+  test('help is no error and has examples', async () => {
+    const help = await bac('connect', 'add', '--help');
+    expect(help.code).toBe(0);
+    expect(help.stdout).toContain('Examples:');
+    expect((await bac('--version')).code).toBe(0);
+  });
+});
+
+test('the doctor without a hub checks this machine and says so', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'bac-none-'));
+  const { code, stdout } = await runBac(
+    ['doctor', '--json'],
+    { BAC_STATE_DIR: dir, BAC_HTTP_PORT: '0' },
+    dir,
+  );
+  const report = JSON.parse(stdout);
+  expect([code, report.running]).toEqual([1, false]);
+  expect(report.findings.map(({ name }: { name: string }) => name)).toEqual(
+    expect.arrayContaining(['node', 'engines', 'disk', 'hub']),
+  );
+  rmSync(dir, { recursive: true });
+});
+
+test('the configuration is shown without secrets', async () => {
+  const { stdout } = await runBac(['config'], { BAC_POSTGRES_URL: 'postgres://a:hunter2@b/c' });
+  expect(stdout).toContain('postgres://a:[secret]@b/c');
+});
