@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createLogger, toHubError, userError } from '#kernel';
 import { Admission } from './admission.ts';
-import { Engine } from './engine/index.ts';
+import { Engine, refusal } from './engine/index.ts';
 import type { Account } from './http/auth.ts';
 import type { Front } from './http/exchange.ts';
 import { createFront } from './http/server.ts';
@@ -10,7 +10,10 @@ import { type ChildMessage, type ChildOptions, childOptionsSchema } from './opti
 
 /** The engine's own process: options come as the first message of the parent, which it does not outlive. */
 
-const STOP_WITHIN_MS = 8000;
+/** Of the 10 s that a stop may take. */
+const END_STATEMENTS_AFTER_MS = 5000;
+const END_CONNECTIONS_AFTER_MS = 7000;
+const EXIT_AFTER_MS = 9000;
 const WAITING = 1000;
 const SLOW_AFTER_MS = 250;
 
@@ -43,9 +46,9 @@ async function start(options: ChildOptions): Promise<void> {
     log,
     running: new Map(),
   };
-  process.once('SIGTERM', () => void stop(engine));
-  process.once('SIGINT', () => void stop(engine));
-  process.once('disconnect', () => void stop(engine));
+  const started = front;
+  const end = (): void => void stop(started);
+  process.once('SIGTERM', end).once('SIGINT', end).once('disconnect', end);
   tell({ type: 'ready', port: (server.address() as AddressInfo).port });
 }
 
@@ -75,18 +78,17 @@ function listen(port: number): Promise<void> {
 }
 
 /** Lets running statements end, then ends them, then the engine; exits whatever happens. */
-async function stop(engine: Engine): Promise<void> {
-  setTimeout(() => process.exit(0), STOP_WITHIN_MS + 1000).unref();
-  const running = front?.running ?? new Map<string, AbortController>();
+async function stop({ engine, running, sessions }: Front): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const late = setTimeout(() => {
-    for (const controller of running.values()) controller.abort(new Error('The engine is stopping'));
-    server.closeAllConnections();
-  }, STOP_WITHIN_MS / 2);
+  setTimeout(() => {
+    for (const controller of running.values()) {
+      controller.abort(refusal(236, 'ABORTED', 'The engine is stopping'));
+    }
+  }, END_STATEMENTS_AFTER_MS).unref();
+  setTimeout(() => server.closeAllConnections(), END_CONNECTIONS_AFTER_MS).unref();
+  setTimeout(() => process.exit(1), EXIT_AFTER_MS).unref();
   await closed;
-  clearTimeout(late);
-  front?.sessions.close();
+  sessions.close();
   await engine.close();
   process.exit(0);
 }

@@ -21,7 +21,10 @@ const IDLE_CONNECTIONS = 16;
 /** Settings of every request unless it says otherwise. */
 const DEFAULTS: Settings = new Map([
   ['max_insert_threads', '1'],
-  ['max_threads', '0'],
+  // Half of ClickHouse's defaults: an insert of any length holds about this much, several times over.
+  ['max_insert_block_size', '524288'],
+  ['min_insert_block_size_rows', '524288'],
+  ['min_insert_block_size_bytes', String(128 * MiB)],
 ]);
 
 /** What a durable, one-process engine does anyway, or what only a server can do. */
@@ -54,6 +57,13 @@ export class Engine {
 
   /** Errors: CLICKHOUSE_FOLDER_IN_USE, CLICKHOUSE_START_FAILED. */
   static async open(options: EngineOptions): Promise<Engine> {
+    if (/[*?{}]/.test(options.dir)) {
+      throw userError(
+        'CLICKHOUSE_START_FAILED',
+        `The folder ${options.dir} has *, ?, { or } in its name, which ClickHouse takes for a pattern.`,
+        'Set BAC_STATE_DIR to another folder.',
+      );
+    }
     mkdirSync(options.dir, { recursive: true });
     loadLibrary();
     lockFolder(options.dir);

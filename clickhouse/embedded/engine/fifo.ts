@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { makeFifo } from './library.ts';
@@ -13,9 +13,9 @@ export class Fifo {
   readonly #reading: number;
   readonly #writing: number;
   readonly #held: Set<number>;
-  readonly #back: () => void;
+  readonly #back: (reusable: boolean) => void;
 
-  constructor(path: string, back: () => void) {
+  constructor(path: string, back: (reusable: boolean) => void) {
     this.path = path;
     this.#back = back;
     this.#reading = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -40,11 +40,11 @@ export class Fifo {
     if (this.#held.delete(this.#writing)) closeSync(this.#writing);
   }
 
-  /** Gives the name back. The statement must be over and the socket closed: nothing may be left in the pipe. */
-  free(): void {
+  /** Gives the name back. `emptied`: all went well, so that nothing can be left in the pipe. */
+  free(emptied: boolean): void {
     for (const fd of this.#held) closeSync(fd);
     this.#held.clear();
-    this.#back();
+    this.#back(emptied);
   }
 }
 
@@ -60,7 +60,10 @@ export class Fifos {
 
   take(): Fifo {
     const path = this.#free.pop() ?? this.#make();
-    return new Fifo(path, () => this.#free.push(path));
+    return new Fifo(path, (reusable) => {
+      if (reusable) this.#free.push(path);
+      else rmSync(path, { force: true });
+    });
   }
 
   #make(): string {

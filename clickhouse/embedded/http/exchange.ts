@@ -25,7 +25,8 @@ export interface Front {
 }
 
 /** The longest statement text; an insert's data does not count. */
-const MAX_SQL_BYTES = 16 * 1024 * 1024;
+const MAX_SQL_BYTES = 4 * 1024 * 1024;
+const MAX_FORM_BYTES = 16 * 1024 * 1024;
 const DRAIN_WITHIN_MS = 10_000;
 const WHITESPACE = /^\s*$/;
 
@@ -156,7 +157,7 @@ async function withMultipart(
 ): Promise<RequestParameters> {
   const type = request.headers['content-type'] ?? '';
   if (!/^multipart\/form-data/i.test(type)) return parameters;
-  if (!(await body.hold(MAX_SQL_BYTES + 1))) throw tooLarge();
+  if (!(await body.hold(MAX_FORM_BYTES + 1))) throw tooLarge();
   const params = new Map(parameters.params);
   let query = parameters.query;
   for (const [name, value] of readMultipart(type, body.held)) {

@@ -8,6 +8,9 @@ export function createFront(front: () => Front | null): Server {
   const server = createServer(
     { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: 65_000, requestTimeout: 0, noDelay: true },
     (request, response) => {
+      response.once('close', () => {
+        if (!server.listening) server.closeIdleConnections();
+      });
       const ready = front();
       const path = (request.url ?? '/').split('?', 1)[0];
       if (!ready) {

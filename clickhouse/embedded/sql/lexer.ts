@@ -7,7 +7,8 @@ export interface Token {
   readonly depth: number;
 }
 
-const WORD = /[\p{L}\p{N}_$]/u;
+const WORD = /[\p{L}\p{N}_$]+/uy;
+const SPACE = /\s+/y;
 const OPENING = '([{';
 const CLOSING = ')]}';
 
@@ -25,11 +26,13 @@ export function* tokens(sql: string): Generator<Token> {
       at = comment;
       continue;
     }
-    if (/\s/.test(char)) {
-      at += 1;
+    const space = endOf(SPACE, sql, at);
+    if (space !== null) {
+      at = space;
       continue;
     }
     const start = at;
+    const word = endOf(WORD, sql, at);
     const heredoc = char === '$' ? heredocEnd(sql, at) : null;
     if (heredoc !== null) {
       at = heredoc;
@@ -43,16 +46,21 @@ export function* tokens(sql: string): Generator<Token> {
         end: at,
         depth,
       };
-    } else if (WORD.test(char)) {
-      while (at < sql.length && WORD.test(sql[at]!)) at += 1;
+    } else if (word !== null) {
+      at = word;
       yield { kind: 'word', text: sql.slice(start, at), start, end: at, depth };
     } else {
-      if (CLOSING.includes(char)) depth -= 1;
+      if (CLOSING.includes(char)) depth = Math.max(0, depth - 1);
       at += 1;
       yield { kind: 'symbol', text: char, start, end: at, depth };
       if (OPENING.includes(char)) depth += 1;
     }
   }
+}
+
+function endOf(pattern: RegExp, sql: string, at: number): number | null {
+  pattern.lastIndex = at;
+  return pattern.test(sql) ? pattern.lastIndex : null;
 }
 
 function commentEnd(sql: string, at: number): number | null {

@@ -27,78 +27,82 @@ const CLIENT_WORDS = /^(exit|quit|logout|учше|йгше|дщпщге|q|й|\\q
 
 /** Recognises a statement. Throws the exceptions ClickHouse's HTTP interface throws for what it does not take. */
 export function parseStatement(sql: string): Statement {
-  const first: Token[] = [];
+  let lead: Token | null = null;
   for (const token of tokens(sql)) {
-    if (token.text === '(' && first.length === 0) continue;
-    first.push(token);
+    if (token.text === '(') continue;
+    lead = token;
     break;
   }
-  const lead = first[0];
   if (!lead) throw refusal(62, 'SYNTAX_ERROR', 'Empty query');
   if (CLIENT_WORDS.test(sql.trim())) throw refusal(62, 'SYNTAX_ERROR', `Syntax error: ${sql.trim()}`);
-  return isWord(lead, 'INSERT') ? parseInsert(sql) : parseWhole(sql, lead);
+  return isWord(lead, 'INSERT') ? parseInsert(sql, lead) : parseWhole(sql, lead);
 }
 
 function parseWhole(sql: string, lead: Token): Statement {
-  const all = [...tokens(sql)];
-  let length = all.length;
-  while (length > 0 && all[length - 1]!.text === ';' && all[length - 1]!.depth === 0) length -= 1;
-  const body = all.slice(0, length);
-  if (body.some((token) => token.text === ';' && token.depth === 0)) {
-    throw refusal(62, 'SYNTAX_ERROR', 'Multi-statements are not allowed');
+  const body: Token[] = [];
+  let ended = false;
+  for (const token of tokens(sql)) {
+    if (token.depth !== 0) continue;
+    if (token.text === ';') ended = true;
+    else if (ended) throw refusal(62, 'SYNTAX_ERROR', 'Multi-statements are not allowed');
+    else body.push(token);
   }
+  if (body.length === 0) throw refusal(62, 'SYNTAX_ERROR', 'Empty query');
   refuseFiles(body);
-  const end = body.at(-1)?.end ?? 0;
+  const end = body.at(-1)!.end;
   const clause = formatClause(body);
-  const streamed =
-    lead.kind === 'word' &&
-    STREAMED.has(lead.text.toUpperCase()) &&
-    !body.some((t) => t.depth === 0 && isWord(t, 'INSERT'));
   const text = sql.slice(0, end);
   const format = clause?.name ?? null;
+  const streamed = STREAMED.has(lead.text.toUpperCase()) && !body.some((token) => isWord(token, 'INSERT'));
   return streamed
     ? { kind: 'select', sql: text, format, at: { offset: clause?.start ?? end } }
     : { kind: 'command', sql: text, format };
 }
 
-function parseInsert(sql: string): Statement {
-  const seen: Token[] = [];
+interface InputCall {
+  readonly start: number;
+  readonly end: number;
+  readonly structure: string;
+}
+
+function parseInsert(sql: string, lead: Token): Statement {
+  const body: Token[] = [];
+  const recent: Token[] = [];
   let select = false;
-  let input: { start: number; end: number; structure: string } | null = null;
+  let input: InputCall | null = null;
   for (const token of tokens(sql)) {
-    const previous = seen.at(-1);
-    if (token.depth === 0) {
-      if (token.text === ';') return parseWhole(sql, seen[0]!);
-      if (isWord(token, 'SELECT') || isWord(token, 'WITH')) select = true;
-      if (isWord(token, 'VALUES') && !select && !isWord(previous, 'FORMAT')) {
-        refuseFiles(seen);
-        return { kind: 'insert', head: sql.slice(0, token.start), format: 'Values', dataAt: token.end };
-      }
-      if (isWord(previous, 'FORMAT') && token.kind === 'word' && (!select || input)) {
-        refuseFiles(seen);
-        const head = sql.slice(0, previous!.start);
-        const dataAt = dataStart(sql, token.end);
-        return input
-          ? { kind: 'insert-input', sql: head, input, format: token.text, dataAt }
-          : { kind: 'insert', head, format: token.text, dataAt };
-      }
+    input ??= inputCall(recent, token);
+    recent.push(token);
+    if (recent.length > 3) recent.shift();
+    if (token.depth !== 0) continue;
+    const previous = body.at(-1);
+    body.push(token);
+    if (token.text === ';') return parseWhole(sql, lead);
+    if (isWord(token, 'SELECT') || isWord(token, 'WITH')) select = true;
+    const named = isWord(previous, 'FORMAT') && token.kind === 'word';
+    if (named && (!select || input)) {
+      refuseFiles(body);
+      const head = sql.slice(0, previous!.start);
+      const dataAt = dataStart(sql, token.end);
+      return input
+        ? { kind: 'insert-input', sql: head, input, format: token.text, dataAt }
+        : { kind: 'insert', head, format: token.text, dataAt };
     }
-    input ??= inputCall(seen, token);
-    seen.push(token);
+    if (isWord(token, 'VALUES') && !select && !named) {
+      refuseFiles(body);
+      return { kind: 'insert', head: sql.slice(0, token.start), format: 'Values', dataAt: token.end };
+    }
   }
   if (input) throw refusal(62, 'SYNTAX_ERROR', 'INSERT ... FROM input() needs a FORMAT clause');
-  if (select) return parseWhole(sql, seen[0]!);
-  refuseFiles(seen);
+  if (select) return parseWhole(sql, lead);
+  refuseFiles(body);
   return { kind: 'insert', head: sql, format: 'Values', dataAt: sql.length };
 }
 
 /** Recognises `input ( 'structure' )` when its closing parenthesis arrives. */
-function inputCall(
-  seen: readonly Token[],
-  token: Token,
-): { start: number; end: number; structure: string } | null {
+function inputCall(recent: readonly Token[], token: Token): InputCall | null {
   if (token.text !== ')') return null;
-  const [name, open, argument] = seen.slice(-3);
+  const [name, open, argument] = recent;
   if (!isWord(name, 'INPUT') || open?.text !== '(' || argument?.kind !== 'string') return null;
   return { start: name!.start, end: token.end, structure: argument.text };
 }
@@ -115,7 +119,7 @@ function dataStart(sql: string, from: number): number {
 function formatClause(body: readonly Token[]): { name: string; start: number } | null {
   for (let index = body.length - 1; index > 0; index -= 1) {
     const word = body[index]!;
-    if (word.depth !== 0 || !isWord(word, 'FORMAT')) continue;
+    if (!isWord(word, 'FORMAT')) continue;
     const name = body[index + 1];
     const after = body[index + 2];
     if (name?.kind !== 'word' || (after && !isWord(after, 'SETTINGS'))) return null;
@@ -127,7 +131,6 @@ function formatClause(body: readonly Token[]): { name: string; start: number } |
 /** The engine would act as a command-line client and touch files of this machine. */
 function refuseFiles(body: readonly Token[]): void {
   for (const [index, token] of body.entries()) {
-    if (token.depth !== 0) continue;
     const next = body[index + 1];
     if (
       (isWord(token, 'INTO') && isWord(next, 'OUTFILE')) ||

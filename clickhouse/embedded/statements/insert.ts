@@ -102,14 +102,17 @@ async function fromPipe(
       await run.engine.kill(run.mark);
       writing.destroy();
       await query.catch(() => {});
-      pipe.free();
+      pipe.free(false);
       throw error;
     }
   }
+  let emptied = false;
   try {
-    return await query;
+    const outcome = await query;
+    emptied = true;
+    return outcome;
   } finally {
-    pipe.free();
+    pipe.free(emptied);
   }
 }
 

@@ -28,6 +28,7 @@ export async function runSelect(run: Run, statement: Statement & { kind: 'select
     .finally(() => pipe.endWriting());
   const stop = (): void => void reading.destroy();
   run.signal.addEventListener('abort', stop, { once: true });
+  let emptied = false;
   try {
     const held: Buffer[] = [];
     let size = 0;
@@ -47,10 +48,11 @@ export async function runSelect(run: Run, statement: Statement & { kind: 'select
       if (size > 0) await run.reply.write(Buffer.concat(held), run.signal);
     }
     run.reply.end();
+    emptied = true;
   } finally {
     run.signal.removeEventListener('abort', stop);
     reading.destroy();
     await query;
-    pipe.free();
+    pipe.free(emptied);
   }
 }
