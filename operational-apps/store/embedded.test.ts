@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, test } from 'vitest';
@@ -36,4 +37,22 @@ test('a taken port and a folder in use are told plainly', async () => {
     code: 'POSTGRES_START_FAILED',
   });
   expect(readFileSync(join(server.dir, 'password'), 'utf8').length).toBeGreaterThan(20);
+});
+
+test('a state folder below a private home works, also as root', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'bac-private-'));
+  const start = () =>
+    startEmbeddedPostgres({
+      dir: join(home, 'state'),
+      port: 0,
+      log: silentLogger(),
+      settings: { fsync: 'off' },
+    });
+  const server = await start();
+  await server.stop();
+  const again = await start();
+  await again.stop();
+  const data = realpathSync(join(home, 'state', 'cluster'));
+  rmSync(data, { recursive: true, force: true });
+  rmSync(home, { recursive: true, force: true });
 });

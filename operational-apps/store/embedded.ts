@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -100,7 +101,8 @@ function clusterFolder(dir: string, { account }: PostgresBinaries): string {
     chownSync(outside, account.uid, account.gid);
     symlinkSync(outside, wanted);
   }
-  return wanted;
+  // The account cannot follow a link that lies where it may not go.
+  return realpathSync(wanted);
 }
 
 /**
