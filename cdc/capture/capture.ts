@@ -19,7 +19,9 @@ export function createCapture(options: CaptureOptions): Capture {
     const runner = new SourceRunner(options, name);
     runners.set(name, runner);
     void runner.done.then(() => {
-      if (runners.get(name) === runner) runners.delete(name);
+      runners.delete(name);
+      // Removed and added again under the same name meanwhile: nobody else would look.
+      if (!stopped) return reconcileSafely();
     });
   };
 

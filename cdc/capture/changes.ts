@@ -1,6 +1,6 @@
 import type { LogRecord } from '#kernel';
 import { TableEncoder, TransactionBlock } from '../events/index.ts';
-import { Decoder, type PgoutputMessage, type Relation } from '../pgoutput/index.ts';
+import { Decoder, malformed, type PgoutputMessage, type Relation } from '../pgoutput/index.ts';
 import { type CapturedTable, precedes, type Route } from './table.ts';
 import type { TableBook } from './tables.ts';
 import type { LogWriter } from './writer.ts';
@@ -77,7 +77,7 @@ export class Changes {
 
   #route(oid: number): Route {
     const route = this.#routes.get(oid);
-    if (!route) throw new Error(`change of relation ${oid} before it was described`);
+    if (!route) throw malformed(`a change of relation ${oid} came before its description`);
     return route;
   }
 

@@ -1,7 +1,11 @@
-import { type Logger, topicOf } from '#kernel';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HubError, type Logger, topicOf } from '#kernel';
 import { dropPublication, dropSlot, slotNameOf } from '../slots/index.ts';
 import { SourceClient } from './source-client.ts';
 import type { CaptureOptions, SourceRow } from './types.ts';
+
+const ATTEMPTS = 50;
+const ATTEMPT_MS = 100;
 
 /**
  * Takes a source out everywhere: slot and publication at the source, warehouse tables, topics, the
@@ -16,7 +20,7 @@ export async function removeCompletely(
   try {
     const client = await SourceClient.connect(source.url, source.kind, () => undefined);
     try {
-      await client.use((connection) => dropSlot(connection, source.slot ?? slotNameOf(source.name)));
+      await dropWhenFree(client, source.slot ?? slotNameOf(source.name));
       await client.use((connection) => dropPublication(connection, source.name));
     } finally {
       await client.close();
@@ -35,4 +39,17 @@ export async function removeCompletely(
   await pool.query('DELETE FROM bac.leases WHERE name = $1', [`capture:${source.name}`]);
   await pool.query('DELETE FROM bac.sources WHERE name = $1', [source.name]);
   logger.info('source removed');
+}
+
+/** The server needs a moment to notice that the slot's reader has gone. */
+async function dropWhenFree(client: SourceClient, slot: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await client.use((connection) => dropSlot(connection, slot));
+      return;
+    } catch (error) {
+      if (!(error instanceof HubError) || error.code !== 'SLOT_ACTIVE' || attempt === ATTEMPTS) throw error;
+      await sleep(ATTEMPT_MS);
+    }
+  }
 }

@@ -43,7 +43,13 @@ export class SourceRunner {
 
   /** What the operator wants may have changed: looks, and restarts the session if it did. */
   async changed(): Promise<void> {
-    const row = await readSource(this.#options.pool, this.#name).catch(() => null);
+    let row: SourceRow | null;
+    try {
+      row = await readSource(this.#options.pool, this.#name);
+    } catch (err) {
+      this.#logger.warn({ err }, 'the source could not be read, will look again');
+      return;
+    }
     if (fingerprint(row) !== this.#applied) this.#changed.abort();
   }
 
@@ -115,6 +121,9 @@ export class SourceRunner {
       source,
       logger: this.#logger,
       meter: this.meter,
+      onResnapshotBegun: () => {
+        this.#applied = fingerprint({ ...source, options: { ...source.options, resnapshot: undefined } });
+      },
       signal: AbortSignal.any([signal, lease.signal]),
     });
     if (lease.signal.aborted && !signal.aborted) {
@@ -159,10 +168,12 @@ const fingerprint = (row: SourceRow | null): string => {
   return JSON.stringify([rest, options.tables ?? null, options.resnapshot ?? null]);
 };
 
-const classify = (thrown: unknown): HubError => {
-  const code = (thrown as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? sourceError(thrown) : toHubError(thrown);
-};
+/** What the drivers throw is trouble with a connection, as a rule; only plain defects are not retried soon. */
+function classify(thrown: unknown): HubError {
+  const defect =
+    thrown instanceof TypeError || thrown instanceof RangeError || thrown instanceof ReferenceError;
+  return defect ? toHubError(thrown) : sourceError(thrown);
+}
 
 const once = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

@@ -18,6 +18,8 @@ export interface SessionOptions {
   readonly source: SourceRow;
   readonly logger: Logger;
   readonly meter: Meter;
+  /** The new snapshots asked for in `options.resnapshot` have begun. */
+  readonly onResnapshotBegun: () => void;
   /** Ends the session; its reason is what `run` rejects with, unless it is a plain stop. */
   readonly signal: AbortSignal;
 }
@@ -62,7 +64,6 @@ class Session {
   #stream!: ReplicationStream;
   #snapshots!: Snapshots;
   #moment: { position: number; time: number } | null = null;
-  #maintaining = false;
 
   constructor(
     options: SessionOptions,
@@ -80,16 +81,21 @@ class Session {
   async run(): Promise<void> {
     const { source, capture, meter } = this.#options;
     meter.state('connecting');
+    // Released last: what its snapshots wait for is ended by closing the client first.
+    this.#snapshots = this.#makeSnapshots();
     this.#client = await SourceClient.connect(source.url, source.kind, this.#fail);
     this.#stack.defer(() => this.#client.close());
-    this.#snapshots = this.#makeSnapshots();
+    // Making a slot can wait for hours for somebody's transaction: stopping must not.
+    this.#onEnd(() => this.#client.close());
     this.#book = this.#makeBook();
     await this.#book.publish();
     const fresh = await this.#ensureSlot();
     await this.#book.open(fresh, new Set(source.options.resnapshot ?? []));
     if (fresh) await finishSlot(capture.pool, source.name, this.#slot);
-    if (source.options.resnapshot)
+    if (source.options.resnapshot) {
       await clearResnapshot(capture.pool, source.name, source.options.resnapshot);
+      this.#options.onResnapshotBegun();
+    }
     this.#signal.throwIfAborted();
     await this.#startWriter();
     await this.#openStream();
@@ -144,15 +150,9 @@ class Session {
 
   async #maintain(): Promise<void> {
     const { meter, capture } = this.#options;
-    if (this.#maintaining) return;
-    this.#maintaining = true;
-    try {
-      const status = await this.#client.use((client) => slotStatus(client, this.#slot, this.#client.profile));
-      meter.lag(status, capture.config);
-      await this.#book.rescan(RETRY_FAILED_MS, this.#stream.acknowledged);
-    } finally {
-      this.#maintaining = false;
-    }
+    const { profile } = this.#client;
+    meter.lag(await this.#client.use((client) => slotStatus(client, this.#slot, profile)), capture.config);
+    await this.#book.rescan(RETRY_FAILED_MS, this.#stream.acknowledged);
   }
 
   async #ensureSlot(): Promise<boolean> {
@@ -219,11 +219,7 @@ class Session {
       throw error;
     }
     this.#stack.defer(() => this.#stream.stop());
-    const end = (): void => {
-      void this.#stream.stop();
-    };
-    if (this.#signal.aborted) end();
-    else this.#signal.addEventListener('abort', end, { once: true });
+    this.#onEnd(() => this.#stream.stop());
   }
 
   #makeSnapshots(): Snapshots {
@@ -276,7 +272,7 @@ class Session {
   async #snapshotFailed(table: CapturedTable, thrown: unknown): Promise<void> {
     const error = toHubError(thrown);
     if (error.code === 'SNAPSHOT_SHAPE_CHANGED') {
-      await this.#book.begin(table, await this.#client.position());
+      await this.#book.begin(table);
     } else if (error.code === 'TABLE_DROPPED') await this.#book.rescan(RETRY_FAILED_MS, 0);
     else await this.#tableFailed(table, error);
   }
@@ -284,13 +280,30 @@ class Session {
   /** What only concerns one table stops only that table; what may concern all ends the session. */
   async #tableFailed(table: CapturedTable, thrown: unknown): Promise<void> {
     const error = toHubError(thrown);
-    if (error.disposition === 'transient' || isConnectionTrouble(thrown)) throw thrown;
+    if (error.disposition === 'transient' || isConnectionTrouble(thrown) || this.#signal.aborted)
+      throw thrown;
     await this.#book.fail(table, error);
   }
 
+  #onEnd(work: () => Promise<void>): void {
+    const end = (): void => {
+      work().catch(this.#fail);
+    };
+    if (this.#signal.aborted) end();
+    else this.#signal.addEventListener('abort', end, { once: true });
+  }
+
+  /** Repeats `work`, never beside itself. */
   #every(ms: number, work: () => Promise<void>): void {
+    let running = false;
     const timer = setInterval(() => {
-      if (!this.#signal.aborted) work().catch(this.#fail);
+      if (this.#signal.aborted || running) return;
+      running = true;
+      work()
+        .catch(this.#fail)
+        .finally(() => {
+          running = false;
+        });
     }, ms);
     this.#stack.defer(() => clearInterval(timer));
   }

@@ -34,6 +34,7 @@ export class SourceClient {
       await client.connect();
       await client.query(sessionSql());
     } catch (error) {
+      await client.end().catch(() => undefined); // never was whole
       throw sourceError(error);
     }
     return new SourceClient(client, profileOf(kind));

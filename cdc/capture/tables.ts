@@ -10,10 +10,10 @@ import {
 } from '#kernel';
 import { alignRelation, type CatalogTable, introspectTables } from '../catalog/index.ts';
 import type { Relation } from '../pgoutput/index.ts';
-import { ensurePublication, type Publication } from '../slots/index.ts';
+import { ensurePublication, type Publication, publicationsOf } from '../slots/index.ts';
 import { controlBatch } from './control.ts';
 import type { SourceClient } from './source-client.ts';
-import { type CapturedTable, newTable, type Route, shapeAt, sinceOf } from './table.ts';
+import { type CapturedTable, newTable, precedes, type Route, shapeAt, sinceOf } from './table.ts';
 
 export interface TableBookOptions {
   readonly source: string;
@@ -59,6 +59,10 @@ export class TableBook {
   #catalog = new Map<string, CatalogTable>();
   /** Shapes in the catalog that the stream has not told of. */
   readonly #drifts = new Map<string, { position: number; version: number; shape: string }>();
+  /** What the publication held before it was last brought in line. */
+  #published: ReadonlySet<string> = new Set();
+  /** Ends with the last change under way: one at a time, lest two give the same number to different shapes. */
+  #last: Promise<unknown> = Promise.resolve();
   #publication: Publication = { names: [], discovers: false, pending: [] };
 
   constructor(options: TableBookOptions) {
@@ -87,13 +91,19 @@ export class TableBook {
   /** Publishes what is to be captured; before the slot is made, and again when tables come and go. */
   async publish(): Promise<void> {
     const { client, source, wanted } = this.#options;
-    this.#publication = await client.use(async (connection) => {
-      const tables = wanted
-        ? (await introspectTables(connection, source)).map(({ schema }) => schema)
+    const { changes } = publicationsOf(source);
+    await client.use(async (connection) => {
+      const { rows } = await connection.query<{ schema: string; table: string }>(
+        'SELECT schemaname AS schema, tablename AS table FROM pg_publication_tables WHERE pubname = $1',
+        [changes],
+      );
+      this.#published = new Set(rows.map(tableKey));
+      const chosen = wanted
+        ? (await introspectTables(connection, source))
+            .map(({ schema }) => schema)
+            .filter(({ schema, table }) => this.wants(schema, table))
         : 'all';
-      const chosen =
-        tables === 'all' ? tables : tables.filter(({ schema, table }) => this.wants(schema, table));
-      return ensurePublication(connection, source, chosen, client.profile);
+      this.#publication = await ensurePublication(connection, source, chosen, client.profile);
     });
   }
 
@@ -119,7 +129,11 @@ export class TableBook {
    * Looks through the catalog for tables that came, went, were made again, changed without a row to
    * tell of it, or can be captured now; retries failed ones. `passed`: the stream is durable up to here.
    */
-  async rescan(retryFailedAfterMs: number, passed: number): Promise<void> {
+  rescan(retryFailedAfterMs: number, passed: number): Promise<void> {
+    return this.#alone(() => this.#rescan(retryFailedAfterMs, passed));
+  }
+
+  async #rescan(retryFailedAfterMs: number, passed: number): Promise<void> {
     const { registry, client } = this.#options;
     const position = await client.position();
     const before = this.#catalog;
@@ -211,12 +225,18 @@ export class TableBook {
    * The shape of rows under `route.relation` at this position; null = skip them. Stores a new version
    * before it is used for the first time (SPEC 5).
    */
-  async resolve(
+  resolve(route: Route, table: CapturedTable, commit: number, change: number): Promise<TableSchema | null> {
+    return this.#alone(() => this.#resolve(route, table, commit, change));
+  }
+
+  async #resolve(
     route: Route,
     table: CapturedTable,
     commit: number,
     change: number,
   ): Promise<TableSchema | null> {
+    // It may have begun anew while this waited.
+    if (table.muted || precedes(table, commit)) return null;
     const index = shapeAt(table, commit, change);
     const candidate = table.versions[index];
     if (!candidate) return null;
@@ -237,7 +257,7 @@ export class TableBook {
     if (alignment.change === 'resnapshot') {
       const found = this.#catalog.get(key);
       logger.warn({ table: key, details: alignment.details }, 'table is snapshotted again');
-      if (found) await this.begin(table, await this.#options.client.position());
+      if (found) await this.#begin(table);
       else {
         const entry = await registry.table(table.id);
         if (entry) await this.#gone(entry);
@@ -257,7 +277,12 @@ export class TableBook {
    * A new generation of the table from its present shape: changes committed before the position are in
    * the snapshot, later ones are streamed with the new generation.
    */
-  async begin(table: CapturedTable, position: number): Promise<void> {
+  begin(table: CapturedTable): Promise<void> {
+    return this.#alone(() => this.#begin(table));
+  }
+
+  async #begin(table: CapturedTable): Promise<void> {
+    const position = await this.#options.client.position();
     await this.#look();
     await this.publish();
     const found = this.#catalog.get(tableKey(table.id));
@@ -276,6 +301,12 @@ export class TableBook {
     for (const route of table.routes) route.encoder = null;
     await this.#options.registry.updateTable(table.id, { state: 'failed', error: shown(error) });
     await this.tell(table.id);
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(work);
+    this.#last = next.catch(() => undefined); // the caller gets the error; the queue goes on
+    return next;
   }
 
   async tell(id: TableId): Promise<void> {
@@ -327,9 +358,13 @@ export class TableBook {
       entry !== undefined &&
       latest !== undefined &&
       (latest.origin === undefined || latest.origin.oid === found.oid) &&
-      (entry.state === 'streaming' || entry.state === 'pending' || entry.state === 'snapshotting');
+      (entry.state === 'pending' ||
+        // Changes made while somebody had taken it out of the publication are lost.
+        (this.#published.has(key) && (entry.state === 'streaming' || entry.state === 'snapshotting')));
+    const pending = this.#publication.pending.some((waiting) => tableKey(waiting) === key);
     if (resumes) {
-      if (entry.state !== 'streaming') this.#options.onSnapshot(table, latest, ALWAYS);
+      if (entry.state === 'snapshotting') this.#options.onSnapshot(table, latest, ALWAYS);
+      else if (entry.state === 'pending' && !pending) this.#options.onSnapshot(table, latest, ready);
       return;
     }
     const schema: TableSchema = {
@@ -356,7 +391,6 @@ export class TableBook {
     table.failedAt = null;
     for (const route of table.routes) route.encoder = null;
     await this.tell(id);
-    const pending = this.#publication.pending.some((waiting) => tableKey(waiting) === key);
     if (!pending) this.#options.onSnapshot(table, schema, ready);
   }
 

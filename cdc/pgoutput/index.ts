@@ -1,3 +1,3 @@
-export { Decoder, textAt } from './decoder.ts';
+export { Decoder, malformed, textAt } from './decoder.ts';
 export { formatLsn, lsnOf, parseLsn } from './lsn.ts';
 export * from './messages.ts';

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { HubError, type Logger, pgIdent, pgLiteral, transientError } from '#kernel';
+import { SESSION_SETTINGS } from '../catalog/index.ts';
 import { formatLsn, lsnOf } from '../pgoutput/index.ts';
 import { parseFailure, sourceError } from './errors.ts';
 import { Frames } from './frames.ts';
@@ -24,16 +25,8 @@ const READ_AHEAD = 1024 * 1024;
 const ACK_MS = 50;
 const EPOCH_US = 946_684_800_000_000;
 
-/** Settings that fix the text form of values (kernel/change-event.ts). */
-const SESSION = [
-  "SET client_encoding = 'UTF8'",
-  "SET DateStyle = 'ISO, YMD'",
-  "SET IntervalStyle = 'postgres'",
-  "SET TimeZone = 'UTC'",
-  "SET bytea_output = 'hex'",
-  'SET extra_float_digits = 1',
-  'SET statement_timeout = 0',
-];
+/** Settings that fix the text form of values (kernel/change-event.ts): the snapshot's own, so that both agree. */
+const SESSION = ["SET client_encoding = 'UTF8'", 'SET statement_timeout = 0', ...SESSION_SETTINGS];
 
 /**
  * Opens a logical replication stream (pgoutput, protocol 1) on an existing slot.
