@@ -4,6 +4,7 @@ export {
   type EmbeddedClickHouseOptions,
   startEmbeddedClickHouse,
 } from './embedded/index.ts';
+export { migrateWarehouse } from './schema/index.ts';
 export {
   createSink,
   type DeadLetterFilter,

@@ -1,0 +1,1 @@
+export { migrateWarehouse } from './migrate.ts';
