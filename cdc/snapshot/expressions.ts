@@ -91,7 +91,11 @@ function arraySql(value: string, type: ArrayType): FieldSql {
   const odd = oddArraySql(value, type);
   // Of other types the text is wanted, not what their own conversion to JSON makes of them.
   const elements = type.element.kind === 'other' ? `${value}::text[]` : value;
-  return { field: `CASE WHEN ${odd} THEN '[]' ELSE array_to_json(${elements})::text END`, odd };
+  const json = `array_to_json(${elements})::text`;
+  // A JSON reader takes -0 for the integer 0.
+  const float = type.element.kind === 'float4' || type.element.kind === 'float8';
+  const exact = float ? `regexp_replace(${json}, '([[,]-0)(?=[],])', '\\1.0', 'g')` : json;
+  return { field: `CASE WHEN ${odd} THEN '[]' ELSE ${exact} END`, odd };
 }
 
 /** Entries of the `_raw` map: `'column':'source text'`, ClickHouse string escapes. */

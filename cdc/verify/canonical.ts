@@ -29,7 +29,9 @@ export function sourceCanonical(column: Column): string {
   const value = pgIdent(column.name);
   const { type } = column;
   if (type.kind === 'array') {
-    const elements = `SELECT string_agg(${sourceScalar('e', type.element)}, chr(${ELEMENT_SEPARATOR}) ORDER BY o) FROM unnest(${value}) WITH ORDINALITY AS u(e, o)`;
+    // Rows would fall apart into their fields.
+    const list = type.element.kind === 'other' ? `${value}::text[]` : value;
+    const elements = `SELECT string_agg(${sourceScalar('e', type.element)}, chr(${ELEMENT_SEPARATOR}) ORDER BY o) FROM unnest(${list}) WITH ORDINALITY AS u(e, o)`;
     return `CASE WHEN ${value} IS NULL THEN '!NULL' WHEN ${oddArraySql(value, type)} THEN '!' || ${value}::text ELSE '=' || coalesce((${elements}), '') END`;
   }
   const odd = oddSql(value, type);
@@ -60,9 +62,12 @@ function sourceScalar(value: string, type: ScalarType): string {
       return `coalesce('=' || encode(${value}, 'hex'), '~')`;
     default:
       // concat() prints as COPY does; a cast to text would strip the blanks of char(n).
-      return `CASE WHEN ${value} IS NULL THEN '~' ELSE concat('=', ${value}) END`;
+      return `CASE WHEN ${isNull(value)} THEN '~' ELSE concat('=', ${value}) END`;
   }
 }
+
+/** A row of NULLs is not NULL, although IS NULL says so. */
+export const isNull = (value: string): string => `${value} IS NOT DISTINCT FROM NULL`;
 
 const floatBits = (value: string, send: string, bits: string): string =>
   `CASE WHEN ${value} = 'NaN' THEN '=NaN' ELSE coalesce('=' || ('x' || encode(${send}(${value}), 'hex'))::${bits}::text, '~') END`;

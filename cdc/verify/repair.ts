@@ -18,7 +18,7 @@ import {
 import type { SourceProfile } from '../catalog/index.ts';
 import { Arena, TableEncoder, TransactionBlock } from '../events/index.ts';
 import { NULL, parseLsn, type Relation, TEXT, type Tuple } from '../pgoutput/index.ts';
-import { sourceHash, warehouseHash, warehouseIdent } from './canonical.ts';
+import { isNull, sourceHash, warehouseHash, warehouseIdent } from './canonical.ts';
 import type { Suspect } from './settle.ts';
 
 export interface RepairContext {
@@ -98,7 +98,7 @@ async function readRows(
   const id = sourceHash(keys, utf8);
   const texts = schema.columns.map(({ name }) => {
     const value = pgIdent(name);
-    return `CASE WHEN ${value} IS NULL THEN NULL ELSE concat(${value}) END`;
+    return `CASE WHEN ${isNull(value)} THEN NULL ELSE concat(${value}) END`;
   });
   const { rows } = await run((client) =>
     client.query<{ id: string; texts: (string | null)[] }>(

@@ -103,7 +103,7 @@ export function sourceSide(
     return column ? within(pgIdent(column.name), at) : '1 = 1';
   };
   const bucket = (buckets: number): string => `(${sourcePart('id', 1)} % ${buckets})::int4`;
-  const collect = (rows: readonly RowDigest[]): Map<string, RowDigest> =>
+  const collectSource = (rows: readonly RowDigest[]): Map<string, RowDigest> =>
     new Map(rows.map((row) => [row.id, row]));
   const lookup = (
     wanted: readonly Pick<RowDigest, 'id' | 'first'>[],
@@ -130,7 +130,7 @@ export function sourceSide(
           [wanted],
         ),
       );
-      return collect(rows);
+      return collectSource(rows);
     },
     async rows(wanted) {
       const { where, values } = lookup(wanted);
@@ -140,7 +140,7 @@ export function sourceSide(
           values,
         ),
       );
-      return collect(rows);
+      return collectSource(rows);
     },
     async values(wanted) {
       const { where, values } = lookup(wanted);
@@ -156,6 +156,22 @@ export function sourceSide(
   };
 }
 
+// In ClickHouse an alias hides a column of that name, everywhere in the query.
+const ID = '__verify_id';
+const FIRST = '__verify_first';
+const HASH = '__verify_hash';
+const CANONICAL = '__verify_canonical';
+const SHOWN = '__verify_shown';
+
+interface DigestRow {
+  readonly [ID]: string;
+  readonly [FIRST]: string | null;
+  readonly [HASH]: string;
+}
+
+const collect = (rows: readonly DigestRow[]): Map<string, RowDigest> =>
+  new Map(rows.map((row) => [row[ID], { id: row[ID], first: row[FIRST], hash: row[HASH], writer: null }]));
+
 export function warehouseSide(schema: TableSchema, warehouse: Warehouse, signal: AbortSignal): Side {
   const at = warehouseTableOf(schema);
   const from = `${chTable(at.database, at.table)} FINAL`;
@@ -168,7 +184,7 @@ export function warehouseSide(schema: TableSchema, warehouse: Warehouse, signal:
     const column = rangeColumn(schema);
     return `_deleted = 0 AND ${column ? within(warehouseIdent(column.name), part) : '1 = 1'}`;
   };
-  const bucket = (buckets: number): string => `${warehousePart('id', 1)} % ${buckets}`;
+  const bucket = (buckets: number): string => `${warehousePart(ID, 1)} % ${buckets}`;
   const query = <Row>(sql: string): Promise<Row[]> => warehouse.query<Row>(sql, { signal });
   const list = (items: readonly string[]): string => items.map(chLiteral).join(', ');
   const lookup = (wanted: readonly Pick<RowDigest, 'id' | 'first'>[]): string => {
@@ -177,33 +193,39 @@ export function warehouseSide(schema: TableSchema, warehouse: Warehouse, signal:
     return `_deleted = 0${quick} AND ${id} IN (${list(wanted.map((row) => row.id))})`;
   };
   const digest = (where: string): string =>
-    `SELECT ${id} AS id, ${firstText} AS first, ${hash} AS hash, NULL AS writer FROM ${from} WHERE ${where}`;
+    `SELECT ${id} AS ${ID}, ${firstText} AS ${FIRST}, ${hash} AS ${HASH} FROM ${from} WHERE ${where}`;
   return {
     async digests(part, buckets) {
       const rows = await query<{ bucket: number | string; count: string; sum: string }>(
         `SELECT ${bucket(buckets)} AS bucket, count() AS count,
-           concat(toString(sum(${warehousePart('hash', 1)})), '/', toString(sum(${warehousePart('hash', 9)}))) AS sum
-         FROM (SELECT ${id} AS id, ${hash} AS hash FROM ${from} WHERE ${range(part)}) GROUP BY bucket`,
+           concat(toString(sum(${warehousePart(HASH, 1)})), '/', toString(sum(${warehousePart(HASH, 9)}))) AS sum
+         FROM (${digest(range(part))}) GROUP BY bucket`,
       );
       return new Map(rows.map((row) => [Number(row.bucket), { count: Number(row.count), sum: row.sum }]));
     },
     async rowsOf(part, buckets, wanted) {
-      const rows = await query<RowDigest>(
-        `SELECT * FROM (${digest(range(part))}) WHERE ${bucket(buckets)} IN (${wanted.join(', ')})`,
+      return collect(
+        await query<DigestRow>(
+          `SELECT * FROM (${digest(range(part))}) WHERE ${bucket(buckets)} IN (${wanted.join(', ')})`,
+        ),
       );
-      return new Map(rows.map((row) => [row.id, row]));
     },
     async rows(wanted) {
-      const rows = await query<RowDigest>(digest(lookup(wanted)));
-      return new Map(rows.map((row) => [row.id, row]));
+      return collect(await query<DigestRow>(digest(lookup(wanted))));
     },
     async values(wanted) {
-      const rows = await query<RowValues>(
-        `SELECT ${id} AS id, [${schema.columns.map(warehouseCanonical).join(', ')}] AS canonical,
-           [${schema.columns.map(warehouseShown).join(', ')}] AS shown
+      const rows = await query<{
+        readonly [ID]: string;
+        readonly [CANONICAL]: string[];
+        readonly [SHOWN]: (string | null)[];
+      }>(
+        `SELECT ${id} AS ${ID}, [${schema.columns.map(warehouseCanonical).join(', ')}] AS ${CANONICAL},
+           [${schema.columns.map(warehouseShown).join(', ')}] AS ${SHOWN}
          FROM ${from} WHERE ${lookup(wanted)}`,
       );
-      return new Map(rows.map((row) => [row.id, row]));
+      return new Map(
+        rows.map((row) => [row[ID], { id: row[ID], canonical: row[CANONICAL], shown: row[SHOWN] }]),
+      );
     },
   };
 }
