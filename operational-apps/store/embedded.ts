@@ -68,7 +68,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   await endOrphan(options.dir, cluster);
   const child = await launch(binaries, cluster, port, options);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const url = `postgresql://bac:${password}@127.0.0.1:${port}/bac`;
+  const url = `postgresql://postgres:${password}@127.0.0.1:${port}/bac`;
   await ensureDatabase(url);
   return {
     url,
@@ -163,7 +163,7 @@ async function initialise(binaries: PostgresBinaries, cluster: string, password:
       binaries.initdb,
       [
         `--pgdata=${cluster}`,
-        '--username=bac',
+        '--username=postgres',
         '--auth=scram-sha-256',
         `--pwfile=${passwordFile}`,
         '--encoding=UTF8',
