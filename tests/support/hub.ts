@@ -93,7 +93,7 @@ export async function testHub(options: TestHubOptions = {}): Promise<TestHub> {
   return {
     stateDir,
     addresses,
-    postgresUrl: `postgresql://bac:${password}@${addresses.postgres}/bac`,
+    postgresUrl: `postgresql://postgres:${password}@${addresses.postgres}/bac`,
     key: readFileSync(join(stateDir, 'key'), 'utf8').trim(),
     output,
     processes: () => hubFile().processes,
