@@ -23,8 +23,8 @@ const FUNCTIONS = {
   nullif: [2, 2],
 } as const;
 
-export type FunctionName = keyof typeof FUNCTIONS;
-export const FUNCTION_NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+type FunctionName = keyof typeof FUNCTIONS;
+const FUNCTION_NAMES = Object.keys(FUNCTIONS) as FunctionName[];
 
 export class ExpressionError extends Error {}
 

@@ -11,7 +11,7 @@ export const name = z
 const text = z.string().min(1).max(500);
 
 /** `account` (same app) or `crm.account`. */
-export const entityPath = z
+const entityPath = z
   .string()
   .regex(/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$/, 'must be `entity` or `app.entity`');
 
@@ -19,7 +19,10 @@ const common = {
   label: text.optional().describe('Shown to people; derived from the name if absent.'),
   description: text.optional().describe('What it means: shown as help, stored as a comment in the database.'),
   required: z.boolean().optional().describe('A row must have a value.'),
-  indexed: z.boolean().optional().describe('Often filtered or sorted by.'),
+  indexed: z
+    .boolean()
+    .optional()
+    .describe('Often filtered or sorted by. References are indexed unless this says false.'),
   immutable: z.boolean().optional().describe('Set once, at creation.'),
   pii: z.boolean().optional().describe('Personal data: masked for whoever has no right to it.'),
   renamedFrom: name.optional().describe('Former name: the planner renames instead of dropping and adding.'),

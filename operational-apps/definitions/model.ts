@@ -47,7 +47,7 @@ export const SYSTEM_COLUMNS = [
 /** Table in each app's schema with the last number given out per tenant and series. */
 export const NUMBERING_TABLE = 'numbering_series';
 
-export const humanise = (name: string): string => {
+const humanise = (name: string): string => {
   const words = name.replaceAll('_', ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 };

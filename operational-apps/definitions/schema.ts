@@ -59,7 +59,6 @@ export const appSchema = z.strictObject({
   entities: z.record(name, entitySchema),
 });
 
-export type State = z.infer<typeof state>;
 export type States = z.infer<typeof statesSchema>;
 export type Numbering = z.infer<typeof numberingSchema>;
 export type Entity = z.infer<typeof entitySchema>;

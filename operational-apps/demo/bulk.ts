@@ -2,14 +2,14 @@ import { pgIdent, pgTable } from '#kernel';
 import type { App } from '../definitions/index.ts';
 import type { Queryable } from '../planner/index.ts';
 
-/** The tables of the apps as `schema.table`, from the catalog. */
+/** The tables of the apps, quoted, largest first. */
 export async function tablesIn(client: Queryable, apps: readonly App[]): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = ANY($1::text[]) AND c.relkind = 'r' ORDER BY 1`,
+  const { rows } = await client.query<{ schema: string; table: string }>(
+    `SELECT n.nspname AS schema, c.relname AS table FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = ANY($1::text[]) AND c.relkind = 'r' ORDER BY pg_relation_size(c.oid) DESC, 1, 2`,
     [apps.map((app) => app.name)],
   );
-  return rows.map((row) => row.name);
+  return rows.map((row) => pgTable(row.schema, row.table));
 }
 
 /** Takes away what a bulk load would pay for row by row: foreign keys and indexes. Planning brings them back. */
@@ -33,9 +33,18 @@ export async function dropForLoad(client: Queryable, apps: readonly App[]): Prom
 }
 
 export async function emptyTables(client: Queryable, tables: readonly string[]): Promise<void> {
-  if (tables.length === 0) return;
-  const list = tables.map((name) => pgTable(...(name.split('.') as [string, string])));
-  await client.query(`TRUNCATE ${list.join(', ')}`);
+  if (tables.length > 0) await client.query(`TRUNCATE ${tables.join(', ')}`);
+}
+
+/** Fresh statistics, several tables at once: one per session. */
+export async function analyse(clients: readonly Queryable[], tables: readonly string[]): Promise<void> {
+  const waiting = [...tables];
+  await Promise.all(
+    clients.map(async (client) => {
+      for (let table = waiting.shift(); table !== undefined; table = waiting.shift())
+        await client.query(`ANALYZE ${table}`);
+    }),
+  );
 }
 
 /** New rows get keys after those that were loaded. */

@@ -1,7 +1,7 @@
 import type { Queryable } from '../planner/index.ts';
 
 /** What must hold in the demo's tables at every commit: name of the rule, query for rows that break it. */
-export const RULES: Readonly<Record<string, string>> = {
+const RULES: Readonly<Record<string, string>> = {
   'an order adds up from its lines': `
     SELECT o.id FROM commerce."order" o
     LEFT JOIN (SELECT order_id, sum(quantity * unit_price) AS gross, sum(discount) AS discount, sum(tax) AS tax,

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { HubError } from '#kernel';
 import { type App, loadApps } from '../definitions/index.ts';
 import { applyPlan, planApps, type Queryable } from '../planner/index.ts';
-import { dropForLoad, emptyTables, moveSequences, tablesIn } from './bulk.ts';
+import { analyse, dropForLoad, emptyTables, moveSequences, tablesIn } from './bulk.ts';
 import { DAY } from './calendar.ts';
 import { type Chunk, createChunks, sendChunk } from './copy.ts';
 import { generate } from './generate.ts';
@@ -80,8 +80,7 @@ export async function fillDemo(options: FillOptions): Promise<FillResult> {
     await moveSequences(client, world.ids);
     await applyPlan(client, await planApps(client, apps));
     report(options, 'statistics', 0.97, rows);
-    for (const table of await tablesIn(client, apps))
-      await client.query(`ANALYZE ${table.replace(/[^.]+$/, '"$&"')}`);
+    await analyse(clients, await tablesIn(client, apps));
     await client.query(`UPDATE bac.demo_fill SET state = 'complete', row_count = $1, until = $2`, [
       rows,
       new Date(world.until),
@@ -131,7 +130,7 @@ async function marker(client: Queryable): Promise<Marker | null> {
 
 async function refuseForeignRows(client: Queryable, apps: readonly App[]): Promise<void> {
   for (const table of await tablesIn(client, apps)) {
-    const found = await client.query(`SELECT 1 FROM ${table.replace(/[^.]+$/, '"$&"')} LIMIT 1`);
+    const found = await client.query(`SELECT 1 FROM ${table} LIMIT 1`);
     if (found.rowCount === 0) continue;
     throw new HubError('DEMO_TABLES_IN_USE', `${table} already has rows that are not the demo's.`, {
       disposition: 'user',

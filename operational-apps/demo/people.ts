@@ -52,7 +52,7 @@ const COMPANY_KINDS: Readonly<Record<string, readonly string[]>> = {
   construction: ['Builders', 'Construction', 'Interiors'],
   sports: ['Climbing Gym', 'Outdoor Club', 'Sports', 'Guides'],
 };
-export const INDUSTRIES = Object.keys(COMPANY_KINDS);
+const INDUSTRIES = Object.keys(COMPANY_KINDS);
 
 const LEGAL: Readonly<Record<string, string>> = {
   DE: 'GmbH',

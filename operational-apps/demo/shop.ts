@@ -119,7 +119,7 @@ export function variantPicker(shop: Shop): (day: number) => Variant {
   };
 }
 
-export interface Stock {
+interface Stock {
   /** Takes pieces for an order; receives new ones first if there are too few. */
   take(variant: number, location: number, quantity: number, at: number): void;
   /** Pieces promised at the end of the history (taken, not shipped). */

@@ -3,6 +3,10 @@ import type { Queryable } from './catalog.ts';
 import type { Plan } from './plan.ts';
 import type { PlanStep } from './steps.ts';
 
+/** Deadlock with running transactions, serialisation failure: a step may be run again. */
+const CONFLICTS = new Set(['40P01', '40001']);
+const ATTEMPTS = 5;
+
 export interface ApplyOptions {
   /** Also run the steps that may lose values; without it they are left out and returned. */
   readonly confirmDestructive?: boolean;
@@ -30,7 +34,7 @@ export async function applyPlan(client: Queryable, plan: Plan, options: ApplyOpt
     }
     options.onStep?.(step);
     try {
-      await client.query(step.sql);
+      await run(client, step.sql);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new HubError('PLAN_STEP_FAILED', `${step.description}: ${reason}`, {
@@ -43,4 +47,15 @@ export async function applyPlan(client: Queryable, plan: Plan, options: ApplyOpt
     done.push(step);
   }
   return { done, skipped };
+}
+
+async function run(client: Queryable, sql: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await client.query(sql);
+      return;
+    } catch (error) {
+      if (attempt === ATTEMPTS || !CONFLICTS.has((error as { code?: string }).code ?? '')) throw error;
+    }
+  }
 }

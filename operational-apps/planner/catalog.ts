@@ -12,7 +12,7 @@ export interface CatalogColumn {
   readonly comment: string | null;
 }
 
-export interface CatalogConstraint {
+interface CatalogConstraint {
   readonly name: string;
   readonly kind: 'p' | 'u' | 'c' | 'f';
   readonly definition: string;

@@ -100,7 +100,7 @@ function entityTable(entity: EntityModel, apps: readonly App[], referenced: Read
       foreign(columns[0]!, find(apps, toApp, to), false);
     }
     if ('unique' in field && field.unique) unique([...tenant, ...columns]);
-    else if (field.type === 'reference' || field.type === 'anyReference' || isIndexed(field)) index(columns);
+    else if (isIndexed(field)) index(columns);
   }
   return {
     schema,
@@ -127,7 +127,10 @@ const numberingTable = (schema: string): TableModel => ({
   tenantScoped: false,
 });
 
-const isIndexed = (field: FieldModel): boolean => 'indexed' in field && field.indexed === true;
+/** References are, unless they say no: joins and deletes of what they point to go by them. */
+const isIndexed = (field: FieldModel): boolean =>
+  field.type !== 'childTable' &&
+  (field.indexed ?? (field.type === 'reference' || field.type === 'anyReference'));
 
 function find(apps: readonly App[], app: string, entity: string): EntityModel {
   return apps.find((one) => one.name === app)!.entities.find((one) => one.name === entity)!;

@@ -33,9 +33,12 @@ export interface ShopFacts {
   readonly discounts: readonly { readonly id: number; readonly percent: number }[];
 }
 
-/** The tenants that have products and people; empty if the demo has not been filled in yet. */
+/** The tenants that have products and people; empty while the demo is not filled in. */
 export async function readShops(client: Pick<ClientBase, 'query'>): Promise<ShopFacts[]> {
   const shops: ShopFacts[] = [];
+  // While the fill goes on, indexes and foreign keys are missing: activity waits for its end.
+  const fill = await client.query("SELECT 1 FROM bac.demo_fill WHERE state = 'complete'");
+  if (fill.rowCount === 0) return shops;
   for (const tenant of TENANTS) {
     const rows = async <T>(sql: string): Promise<T[]> => (await client.query(sql, [tenant.id])).rows as T[];
     const variants = await rows<{

@@ -12,7 +12,7 @@ import {
 import { placeOrder } from './ordering.ts';
 import { beActive, changeCustomer, newLead, tidyUp, workDeal, workLead } from './selling.ts';
 
-export { type Context, type Flow, readShops, type ShopFacts } from './context.ts';
+export { readShops, type ShopFacts } from './context.ts';
 
 /** What happens in the business and how often, relative to each other. */
 export const FLOWS: Readonly<Record<string, readonly [weight: number, flow: Flow]>> = {
