@@ -18,6 +18,9 @@ interface CommandResult {
 const ENTRY = `const { buildCli, runCli } = await import(${JSON.stringify(new URL('./index.ts', import.meta.url).href)});
 process.exitCode = await runCli(buildCli('1.2.3'), process.argv.slice(1));`;
 
+/** Compiled once for all the processes of this file. */
+const cache = mkdtempSync(join(tmpdir(), 'bac-test-compiled-'));
+
 /** The client commands in a process of their own, without what `bac up` needs. */
 function runBac(
   args: readonly string[],
@@ -26,7 +29,7 @@ function runBac(
 ): Promise<CommandResult> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', ENTRY, '--', ...args], {
     cwd,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE: cache, ...env },
   });
   const out = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
@@ -63,6 +66,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await hub?.[Symbol.asyncDispose]();
+  rmSync(cache, { recursive: true, force: true });
 });
 
 /** Standard output is one JSON document and nothing else. */

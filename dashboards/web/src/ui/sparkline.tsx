@@ -26,7 +26,7 @@ export const Sparkline = memo(function Sparkline(props: SparklineProps) {
     times
       ? width * (1 - (newest - times[index]!) / (span * 1000))
       : ((slots - values.length + index) / (slots - 1)) * width;
-  const y = (value: number): number => height - 1.5 - (value / top) * (height - 3);
+  const y = (value: number): number => height - 5 - (value / top) * (height - 7);
   const runs: [number, number][][] = [];
   let run: [number, number][] = [];
   values.forEach((value, index) => {
