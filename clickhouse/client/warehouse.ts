@@ -27,6 +27,8 @@ export function createWarehouse(options: WarehouseOptions): Warehouse {
     password: options.password,
     request_timeout: SOCKET_TIMEOUT_MS,
     max_open_connections: options.maxConnections ?? 32,
+    // Node's agent ends idle sockets before the server does; the client's own timer may hit a socket in use.
+    keep_alive: { enabled: true, idle_socket_ttl: 0 },
     log: { level: ClickHouseLogLevel.OFF },
   });
 

@@ -86,7 +86,8 @@ async function stop({ engine, running, sessions }: Front): Promise<void> {
     }
   }, END_STATEMENTS_AFTER_MS).unref();
   setTimeout(() => server.closeAllConnections(), END_CONNECTIONS_AFTER_MS).unref();
-  setTimeout(() => process.exit(1), EXIT_AFTER_MS).unref();
+  // An exit with statements still running would tear the engine down under them.
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), EXIT_AFTER_MS).unref();
   await closed;
   sessions.close();
   await engine.close();
