@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { addSource, pauseSource, removeSource, resnapshotSource, resumeSource } from '#cdc';
+import { addSource, pauseSource, removeSource, resnapshotSource, resumeSource, verifyTables } from '#cdc';
 import { discardDeadLetters, replayDeadLetters } from '#clickhouse';
 import { createHttpServer, type HubServices } from '../http/index.ts';
 import type { Role, RoleContext } from './context.ts';
@@ -33,7 +33,8 @@ function services({ pool, log, registry, warehouse }: RoleContext): HubServices 
       remove: (name, options) => removeSource(pool, log, name, options),
       resnapshot: (name, tables) => resnapshotSource(pool, log, name, tables),
     },
-    verify: async () => ({ ok: false }),
+    verify: (request, onProgress, signal) =>
+      verifyTables({ pool, registry, warehouse, log, ...request, onProgress, signal }),
     deadLetters: {
       replay: (choice) => replayDeadLetters(pool, log, choice),
       discard: (choice) => discardDeadLetters(pool, choice),
