@@ -1,4 +1,4 @@
-export { type DoctorOptions, runDoctor } from './doctor.ts';
+export { runDoctor } from './doctor.ts';
 export { checkEnvironment } from './environment.ts';
-export { ensureProbeTable, PROBE_SCHEMA, PROBE_TABLE } from './probe.ts';
-export type { Check, Finding, Hop } from './types.ts';
+export { ensureProbeTable } from './probe.ts';
+export type { Finding } from './types.ts';

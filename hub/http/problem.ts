@@ -61,7 +61,7 @@ function isConnectionError(thrown: unknown): boolean {
 }
 
 /** A zod failure as a user error with one entry per field, so that a form can show each in its place. */
-export function invalid(error: z.ZodError): HubError {
+function invalid(error: z.ZodError): HubError {
   const fields = error.issues.slice(0, 20).map((issue) => ({
     path: issue.path.join('.'),
     message: issue.message,

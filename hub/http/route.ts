@@ -6,7 +6,7 @@ import { type Authenticator, unauthorised } from './auth.ts';
 type Shape = z.ZodObject | undefined;
 type Parsed<S extends Shape> = S extends z.ZodObject ? z.output<S> : Record<string, never>;
 
-export interface Call<P extends Shape, Q extends Shape, B extends Shape> {
+interface Call<P extends Shape, Q extends Shape, B extends Shape> {
   readonly params: Parsed<P>;
   readonly query: Parsed<Q>;
   readonly body: Parsed<B>;

@@ -1,5 +1,5 @@
 /** A source to be captured, as the operator names it. */
-export interface NewSource {
+interface NewSource {
   readonly name: string;
   readonly url: string;
   readonly kind: 'postgres' | 'yugabyte';
@@ -7,20 +7,20 @@ export interface NewSource {
   readonly tables?: readonly string[];
 }
 
-export interface VerifyRequest {
+interface VerifyRequest {
   readonly source?: string;
   readonly table?: string;
   readonly repair: boolean;
 }
 
 /** What verification reports; the counts decide the exit code, the rest is shown as it is. */
-export interface VerifyReport {
+interface VerifyReport {
   readonly ok: boolean;
   readonly [detail: string]: unknown;
 }
 
 /** Dead letters picked by id or by place; an empty choice means all open ones. */
-export interface DeadLetterChoice {
+interface DeadLetterChoice {
   readonly ids?: readonly string[];
   readonly source?: string;
   readonly schema?: string;

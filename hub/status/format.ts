@@ -1,5 +1,5 @@
 /** Figures for people. All take null as "not known" and give an en dash. */
-export const UNKNOWN = '–';
+const UNKNOWN = '–';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 

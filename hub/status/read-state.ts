@@ -15,7 +15,7 @@ const stats = z
   .catch({});
 
 /** What a role writes into `bac.role_stats.data`. All of it is optional; more is allowed. */
-export const roleStatsSchema = z.looseObject({
+const roleStatsSchema = z.looseObject({
   state: z.string().optional(),
   pid: z.number().optional(),
   rssBytes: z.number().optional(),
@@ -23,7 +23,7 @@ export const roleStatsSchema = z.looseObject({
   cpuCores: z.number().optional(),
   restarts: z.number().optional(),
 });
-export type RoleStats = z.infer<typeof roleStatsSchema>;
+type RoleStats = z.infer<typeof roleStatsSchema>;
 
 export interface SourceRow {
   name: string;

@@ -24,7 +24,7 @@ export interface Status {
   readonly events: readonly StatusEvent[];
 }
 
-export interface HubStatus {
+interface HubStatus {
   readonly version: string;
   readonly startedAt: string;
   readonly uptimeMs: number;

@@ -74,7 +74,7 @@ export function sqlRoutes({ warehouse, streams }: RouteContext): Route[] {
 }
 
 /** Lets a query end in `;` or name its FORMAT itself, as people paste it. */
-export function splitFormat(text: string, fallback: string): { sql: string; format: string } {
+function splitFormat(text: string, fallback: string): { sql: string; format: string } {
   const sql = text.replace(/[;\s]+$/, '');
   const match = /\sFORMAT\s+([A-Za-z][A-Za-z0-9]*)$/i.exec(sql);
   return match ? { sql: sql.slice(0, match.index), format: match[1]! } : { sql, format: fallback };
