@@ -54,9 +54,23 @@ beforeAll(async () => {
         if (source === 'none')
           throw userError('SOURCE_NOT_FOUND', 'There is no source "none".', 'See `bac status`.');
         onProgress({ message: 'comparing' });
+        const wrong = table === 'public.wrong';
         return {
-          ok: table !== 'public.wrong',
-          tables: [{ table: table ?? 'all', differences: table ? 1 : 0 }],
+          ok: !wrong,
+          tables: [
+            {
+              source: source ?? 'shop',
+              table: table ?? 'public.goods',
+              state: wrong ? 'different' : 'ok',
+              sourceRows: 1234,
+              warehouseRows: wrong ? 1233 : 1234,
+              differences: wrong ? 1 : 0,
+              repaired: 0,
+              changing: 0,
+              truncated: false,
+              examples: wrong ? [{ kind: 'missing-in-warehouse', key: { id: '7' } }] : [],
+            },
+          ],
         };
       },
     },
@@ -102,7 +116,15 @@ describe('verify', () => {
     expect([equal.code, equal.stderr, JSON.parse(equal.stdout).ok]).toEqual([0, 'comparing\n', true]);
     const different = await bac('verify', 'shop.public.wrong');
     expect(different.code).toBe(1);
-    expect(different.stdout).toContain('differ');
+    expect(different.stdout).toBe(
+      [
+        '  table              state      source  warehouse  differ  repaired',
+        '  shop.public.wrong  different   1,234      1,233       1         0',
+        '      missing in warehouse: {"id":"7"}',
+        'Source and warehouse differ.',
+        '',
+      ].join('\n'),
+    );
   });
 
   test('an error in the stream is an error of the command', async () => {

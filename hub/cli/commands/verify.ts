@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { z } from 'zod';
+import { columns, formatCount } from '../../status/index.ts';
 import { connect, type HubOptions, withHub } from '../context.ts';
 import { note, print, printJson } from '../output.ts';
 
@@ -39,11 +41,51 @@ function describe(facts: Readonly<Record<string, unknown>>): string {
     .join('  ');
 }
 
+const reportSchema = z.looseObject({
+  tables: z.array(
+    z.looseObject({
+      source: z.string(),
+      table: z.string(),
+      state: z.string(),
+      reason: z.string().optional(),
+      sourceRows: z.number(),
+      warehouseRows: z.number(),
+      differences: z.number(),
+      repaired: z.number(),
+      changing: z.number(),
+      truncated: z.boolean(),
+      examples: z.array(
+        z.looseObject({ kind: z.string(), key: z.record(z.string(), z.string().nullable()) }),
+      ),
+    }),
+  ),
+});
+
+const MAX_EXAMPLES = 5;
+
+/** A line for each table, the first differing rows of each under it, and the verdict. */
 function summary(report: Readonly<Record<string, unknown>>): string {
-  const tables = Array.isArray(report.tables) ? (report.tables as Record<string, unknown>[]) : [];
-  const lines = tables.map((table) => describe(table));
-  return [
-    ...lines,
-    report.ok === true ? 'Source and warehouse are equal.' : 'Source and warehouse differ.',
-  ].join('\n');
+  const verdict = report.ok === true ? 'Source and warehouse are equal.' : 'Source and warehouse differ.';
+  const { data } = reportSchema.safeParse(report);
+  if (!data) return verdict;
+  const rows = data.tables.map((table) => [
+    `${table.source}.${table.table}`,
+    table.state,
+    formatCount(table.sourceRows),
+    formatCount(table.warehouseRows),
+    `${table.truncated ? 'over ' : ''}${formatCount(table.differences)}`,
+    formatCount(table.repaired),
+    table.reason ?? (table.changing ? `${table.changing} rows kept changing` : ''),
+  ]);
+  const lines = columns(
+    [['table', 'state', 'source', 'warehouse', 'differ', 'repaired', ''], ...rows],
+    [2, 3, 4, 5],
+  );
+  for (const [index, table] of [...data.tables.entries()].reverse()) {
+    const examples = table.examples
+      .slice(0, MAX_EXAMPLES)
+      .map(({ kind, key }) => `      ${kind.replaceAll('-', ' ')}: ${JSON.stringify(key)}`);
+    lines.splice(index + 2, 0, ...examples);
+  }
+  return [...lines, verdict].join('\n');
 }
