@@ -127,7 +127,7 @@ export class BatchEncoder {
       }
     } else if (deleted) return undefined;
     const { rows } = this;
-    rows.reserve(3 * value.length + plan.overhead);
+    rows.reserve(plan.growth * value.length + plan.overhead);
     const start = rows.at;
     try {
       if (!this.#scanner.scan(value, at, rows.buffer, start, plan, !deleted)) return undefined;

@@ -52,7 +52,9 @@ export interface Plan {
   /** Event columns come in the row's order and no fill is odd: the fast reader may be used. */
   readonly ordered: boolean;
   readonly tailGap: Buffer;
-  /** Upper bound of what a row takes beyond its event's bytes. */
+  /** How many times its event's bytes a row can take at most: escapes never grow, array elements get quotes. */
+  readonly growth: number;
+  /** Upper bound of what a row takes beyond that. */
   readonly overhead: number;
 }
 
@@ -117,6 +119,7 @@ export function compilePlan(schema: TableSchema, applied: AppliedTable, shape: T
     key: applied.key.map((attnum) => targets.get(attnum) ?? -1),
     ordered,
     tailGap: gap(next, applied.columns.length),
+    growth: columns.some((column) => column.form === FORM.value) ? 3 : 1,
     overhead:
       256 + 4 * applied.columns.length + fills.reduce((sum, fill) => sum + (fill?.length ?? 0) * 3, 0),
   };

@@ -115,6 +115,29 @@ test('a bad event becomes a dead letter, the others of its batch and table go on
   expect((await letters()).rows.map((row) => row.state)).toEqual(['discarded', 'discarded', 'replayed']);
 });
 
+test('too many dead letters stop their table only, and it goes on once they are discarded', async () => {
+  const [sick, healthy] = [tableSchema('flood', [text(2, 'a')]), tableSchema('healthy', [text(2, 'a')])];
+  await world.register(sick);
+  await world.register(healthy);
+  const bad = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      key: Buffer.from(`{"id":${index}}`),
+      value: Buffer.from('nonsense'),
+    }));
+  await world.append(sick, bad(990));
+  await world.drained();
+  await world.append(sick, [...bad(20), event(sick, 'c', null, { id: 1, a: 'x' }, { lsn: 1 })]);
+  const state = async () => (await world.registry.table(sick))?.state;
+  await eventually(async () => ((await state()) === 'failed' ? true : undefined), 10_000);
+  await world.append(healthy, [event(healthy, 'c', null, { id: 1, a: 'x' }, { lsn: 1 })]);
+  await eventually(async () => ((await world.rows(healthy)).length === 1 ? true : undefined), 10_000);
+  expect((await world.registry.table(sick))?.error?.code).toBe('SINK_TOO_MANY_DEAD_LETTERS');
+  await discardDeadLetters(world.pool, { table: 'flood' });
+  await world.drained();
+  expect(await state()).toBe('streaming');
+  expect(await world.rows(sick, 'id, a')).toEqual([{ id: 1, a: 'x' }]);
+});
+
 test('truncate empties what was there before and nothing after', async () => {
   const schema = tableSchema('emptied', [text(2, 'name')]);
   await world.register(schema, { rows: '1\told\t{}\n2\told\t{}\n' });

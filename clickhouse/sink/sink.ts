@@ -58,6 +58,7 @@ export function createSink(options: SinkOptions): Sink {
   const { log, warehouse, registry, pool, logger, config } = options;
   const tables = new Map<string, SinkTable>();
   const done = new Map<string, number>();
+  const blocked = new Map<string, { readonly more: number; readonly reason: string }>();
   const gate = new Gate(CONCURRENT_INSERTS);
   const buffers: Rows[] = [];
   const pace = new Pace(config.minFlushMs);
@@ -99,12 +100,15 @@ export function createSink(options: SinkOptions): Sink {
     try {
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await applyBatch(batch.records, table, rows, {
+          const applied = await applyBatch(batch.records, table, rows, {
             warehouse,
             signal,
             maxDead: MAX_OPEN,
             deadKeys: (keys) => deadKeys(pool, batch.topic, keys),
           });
+          // After a failure the connection may still hold the buffer: it is not used again.
+          if (rows.buffer.length <= KEPT_BUFFER_BYTES) buffers.push(rows);
+          return applied;
         } catch (error) {
           // The table was replaced or altered by someone else: look again.
           if (!isShapeError(error) || attempt === ATTEMPTS) throw error;
@@ -112,36 +116,38 @@ export function createSink(options: SinkOptions): Sink {
         }
       }
     } finally {
-      if (rows.buffer.length <= KEPT_BUFFER_BYTES) buffers.push(rows);
       leave();
     }
   };
 
+  /** A table with too many dead letters stops until some are resolved; the others go on. */
+  const refuseMore = async (table: SinkTable, more: number, reason: string): Promise<void> => {
+    const open = await openDeadLetters(pool, table.entry);
+    if (open + more <= MAX_OPEN) return;
+    const { topic } = table.entry;
+    const error = new HubError(
+      'SINK_TOO_MANY_DEAD_LETTERS',
+      `${topic} has ${open} dead letters and would get ${more} more: ${reason}`,
+      { next: `Run bac deadletters list ${topic}, mend the cause, then replay or discard them.` },
+    );
+    blocked.set(topic, { more, reason });
+    await registry.updateTable(table.entry, { state: 'failed', error: error.toJSON() });
+    table.entry = { ...table.entry, state: 'failed', error: error.toJSON() };
+    throw error;
+  };
+
   const keepDead = async (table: SinkTable, batch: DeliveredBatch, dead: Applied['dead']): Promise<void> => {
     if (dead.length === 0) return;
-    const { entry } = table;
-    const open = await openDeadLetters(pool, entry);
-    if (open + dead.length > MAX_OPEN) {
-      const error = new HubError(
-        'SINK_TOO_MANY_DEAD_LETTERS',
-        `${entry.topic} has ${open} dead letters, the last: ${dead[0]!.error.message}`,
-        { next: `Run bac deadletters list ${entry.topic}, mend the cause, then replay or discard them.` },
-      );
-      await registry.updateTable(entry, { state: 'failed', error: error.toJSON() });
-      throw error;
-    }
-    await keepDeadLetters(
-      pool,
-      entry,
-      batch.topic,
-      dead.map(({ record, error }) => ({
-        partition: batch.partition,
-        record: batch.records[record]!,
-        error,
-      })),
-    );
+    const reason = dead[0]!.error.message;
+    await refuseMore(table, dead.length, reason);
+    const letters = dead.map(({ record, error }) => ({
+      partition: batch.partition,
+      record: batch.records[record]!,
+      error,
+    }));
+    await keepDeadLetters(pool, table.entry, batch.topic, letters);
     logger.warn(
-      { table: entry.topic, count: dead.length, error: dead[0]!.error.message },
+      { table: table.entry.topic, count: dead.length, error: reason },
       'events kept as dead letters',
     );
   };
@@ -154,6 +160,8 @@ export function createSink(options: SinkOptions): Sink {
     const batch = { ...delivered, records };
     const last = delivered.records.at(-1)!.offset;
     const table = await tableOf(batch.topic);
+    const stuck = blocked.get(batch.topic);
+    if (stuck !== undefined) await refuseMore(table, stuck.more, stuck.reason);
     const started = performance.now();
     if (records.length > 0) {
       const applied = await apply(table, batch, signal);
@@ -174,10 +182,10 @@ export function createSink(options: SinkOptions): Sink {
   };
 
   /** A table that failed here flows again. */
-  const recovered = async ({ entry }: SinkTable): Promise<void> => {
-    if (entry.state !== 'failed' || !entry.error?.code.startsWith('SINK_')) return;
-    await registry.updateTable(entry, { state: 'streaming', error: null });
-    await refresh();
+  const recovered = async (table: SinkTable): Promise<void> => {
+    if (!blocked.delete(table.entry.topic) && !table.entry.error?.code.startsWith('SINK_')) return;
+    await registry.updateTable(table.entry, { state: 'streaming', error: null });
+    table.entry = { ...table.entry, state: 'streaming', error: null };
   };
 
   const onError = (thrown: unknown, at: { topic: string; partition: number }): void => {
