@@ -48,7 +48,9 @@ async function start(options: ChildOptions): Promise<void> {
   };
   const started = front;
   const end = (): void => void stop(started);
-  process.once('SIGTERM', end).once('SIGINT', end).once('disconnect', end);
+  process.once('SIGTERM', end).once('disconnect', end);
+  // Ctrl-C reaches the whole group; the parent decides when the engine is no longer needed.
+  process.on('SIGINT', () => {});
   tell({ type: 'ready', port: (server.address() as AddressInfo).port });
 }
 
