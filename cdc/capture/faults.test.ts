@@ -144,6 +144,35 @@ test('a failing source does not touch another', async () => {
   await converges(at, app, 't', ['id']);
 }, 120_000);
 
+test('a locked table does not stop the others', async () => {
+  await using at = await world();
+  const { app } = at;
+  await app.query('CREATE TABLE locked (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY)');
+  const capture = at.capture({ rescanMs: 300 });
+  await capture.start();
+  await add(at);
+  await streams(at, 't');
+  await streams(at, 'locked');
+  const locker = new pg.Client({ connectionString: at.url('shop') });
+  locker.on('error', () => undefined);
+  await locker.connect();
+  await locker.query('BEGIN; LOCK TABLE locked IN ACCESS EXCLUSIVE MODE; INSERT INTO locked VALUES (2)');
+  await app.query(
+    'CREATE TABLE fresh (id int PRIMARY KEY); INSERT INTO fresh VALUES (1); INSERT INTO t VALUES (2)',
+  );
+  await streams(at, 'fresh');
+  await converges(at, app, 'fresh', ['id']);
+  await converges(at, app, 't', ['id']);
+  // A session that begins while the lock is held takes up the others as well.
+  await capture.stop();
+  await at.capture({ rescanMs: 300 }).start();
+  await app.query('INSERT INTO t VALUES (3)');
+  await converges(at, app, 't', ['id']);
+  await locker.query('COMMIT');
+  await converges(at, app, 'locked', ['id']);
+  await locker.end();
+}, 180_000);
+
 test('paused, resumed; a lost slot begins everything anew; removed', async () => {
   await using at = await world();
   const { app, pool, log, registry, target } = at;

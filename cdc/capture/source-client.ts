@@ -3,6 +3,16 @@ import { profileOf, type SourceKind, type SourceProfile, sessionSql } from '../c
 import { parseLsn } from '../pgoutput/index.ts';
 import { sourceError } from '../replication/index.ts';
 
+const WRITERS_SQL = `
+WITH RECURSIVE part(oid) AS (
+  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2
+  UNION ALL SELECT i.inhrelid FROM part p JOIN pg_inherits i ON i.inhparent = p.oid)
+SELECT DISTINCT l.virtualtransaction AS writer FROM pg_locks l
+WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+  AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+  AND l.relation IN (SELECT oid FROM part)
+  AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`;
+
 /**
  * The session's ordinary connection to the source for catalog, slot and clock. Uses are serialised,
  * so that nobody's statement falls into another's transaction.
@@ -68,16 +78,20 @@ export class SourceClient {
     });
   }
 
-  /** Marks the transactions now running; the function given tells whether all of them have ended. */
-  async inFlight(): Promise<() => Promise<boolean>> {
-    const { inFlight } = this.profile;
-    if (inFlight === null) return async () => true;
-    const { rows } = await this.use((client) => client.query<{ mark: string }>(inFlight.mark));
-    const mark = rows[0]!.mark;
-    return async () => {
-      const answer = await this.use((client) => client.query<{ passed: boolean }>(inFlight.passed, [mark]));
-      return answer.rows[0]!.passed;
+  /**
+   * Marks the transactions that have written to the table and are still open; the function given tells
+   * whether all of them have ended. Writers hold their lock on the table until they are visible.
+   */
+  async writersGone(schema: string, table: string): Promise<() => Promise<boolean>> {
+    if (this.profile.inFlight === null) return async () => true;
+    const writers = async (): Promise<string[]> => {
+      const { rows } = await this.use((client) =>
+        client.query<{ writer: string }>(WRITERS_SQL, [schema, table]),
+      );
+      return rows.map(({ writer }) => writer);
     };
+    const marked = new Set(await writers());
+    return async () => marked.size === 0 || !(await writers()).some((writer) => marked.has(writer));
   }
 
   async close(): Promise<void> {

@@ -50,6 +50,12 @@ const relationOf = ({ oid, schema, attributes }: CatalogTable): Relation => ({
     })),
 });
 
+const WAITING = {
+  code: 'TABLE_WAITING',
+  message: 'Transactions that wrote to the table before it was published are still open.',
+  next: 'Nothing, or end them: the snapshot begins when they have ended.',
+} as const;
+
 const ALWAYS = async (): Promise<boolean> => true;
 
 /** The tables of one source while a session runs: registration, shapes, new beginnings. */
@@ -59,6 +65,8 @@ export class TableBook {
   #catalog = new Map<string, CatalogTable>();
   /** Shapes in the catalog that the stream has not told of. */
   readonly #drifts = new Map<string, { position: number; version: number; shape: string }>();
+  /** Tables that begin when these transactions have ended. */
+  readonly #waiting = new Map<string, () => Promise<boolean>>();
   /** What the publication held before it was last brought in line. */
   #published: ReadonlySet<string> = new Set();
   /** Ends with the last change under way: one at a time, lest two give the same number to different shapes. */
@@ -115,10 +123,18 @@ export class TableBook {
     const { registry, source } = this.#options;
     const position = await this.#options.client.position();
     await this.#look();
-    const ready = await this.#options.client.inFlight();
     const entries = new Map((await registry.tables(source)).map((entry) => [tableKey(entry), entry]));
     for (const [key, found] of this.#catalog) {
-      await this.#take(found, entries.get(key), fresh || again.has(key) || again.has('*'), position, ready);
+      const anew = fresh || again.has(key) || again.has('*');
+      // A new slot waited for the transactions that were open: it misses nothing.
+      const entry = entries.get(key);
+      if (!fresh && this.#isNew(key, entry) && (await this.#waits(found, entry))) continue;
+      await this.#take(
+        found,
+        entry,
+        anew,
+        this.#isNew(key, entry) ? await this.#options.client.position() : position,
+      );
     }
     for (const [key, entry] of entries) {
       if (!this.#catalog.has(key)) await this.#gone(entry);
@@ -135,6 +151,9 @@ export class TableBook {
 
   async #rescan(retryFailedAfterMs: number, passed: number): Promise<void> {
     const { registry, client } = this.#options;
+    const ended = new Set<string>();
+    for (const [key, gone] of this.#waiting) if (await gone()) ended.add(key);
+    for (const key of ended) this.#waiting.delete(key);
     const position = await client.position();
     const before = this.#catalog;
     await this.#look();
@@ -145,7 +164,8 @@ export class TableBook {
       const changed = (before.get(key)?.reason === null) !== (found.reason === null);
       const origin = table?.versions.at(-1)?.origin;
       const remade = origin !== undefined && origin.oid !== found.oid;
-      if (!table || retry || changed || remade) news.add(key);
+      if (this.#waiting.has(key)) continue;
+      if (!table || retry || changed || remade || ended.has(key)) news.add(key);
       else if (await this.#drifted(table, found, position, passed)) news.add(key);
     }
     for (const table of [...this.#tables.values()]) {
@@ -157,12 +177,13 @@ export class TableBook {
     const pending = new Set(this.#publication.pending.map(tableKey));
     if (news.size === 0 && pending.size === 0) return;
     await this.publish();
-    const ready = await client.inFlight();
     for (const waiting of this.#publication.pending) pending.delete(tableKey(waiting));
     for (const [key, found] of this.#catalog) {
       if (!news.has(key) && !pending.has(key)) continue;
-      const entry = await registry.table({ ...found.schema });
-      await this.#take(found, entry ?? undefined, true, position, ready);
+      const entry = (await registry.table(found.schema)) ?? undefined;
+      if (!ended.has(key) && this.#isNew(key, entry) && (await this.#waits(found, entry))) continue;
+      // Read after the writers have ended: what they committed is in the snapshot, and only there.
+      await this.#take(found, entry, true, this.#isNew(key, entry) ? await client.position() : position);
     }
   }
 
@@ -286,9 +307,8 @@ export class TableBook {
     await this.#look();
     await this.publish();
     const found = this.#catalog.get(tableKey(table.id));
-    const ready = await this.#options.client.inFlight();
     const entry = await this.#options.registry.table(table.id);
-    if (found) await this.#take(found, entry ?? undefined, true, position, ready);
+    if (found) await this.#take(found, entry ?? undefined, true, position);
     else if (entry) await this.#gone(entry);
   }
 
@@ -324,12 +344,45 @@ export class TableBook {
     );
   }
 
+  /** Published just now: changes made before that are not in the stream, even of later commits. */
+  #isNew(key: string, entry: TableEntry | undefined): boolean {
+    return !this.#published.has(key) || entry?.error?.code === WAITING.code;
+  }
+
+  /**
+   * True while transactions are open that wrote to the table before it was published: the stream shows
+   * them in part. The table begins once they have ended, and drops what it hears of them (SPEC 6).
+   */
+  async #waits(found: CatalogTable, entry: TableEntry | undefined): Promise<boolean> {
+    const { client, registry, source } = this.#options;
+    const gone = await client.writersGone(found.schema.schema, found.schema.table);
+    if (found.reason !== null || (await gone())) return false;
+    const id: TableId = { source, schema: found.schema.schema, table: found.schema.table };
+    const key = tableKey(id);
+    const table = this.#tables.get(key) ?? newTable(id, await this.#ensureTopic(id));
+    this.#tables.set(key, table);
+    table.muted = true;
+    for (const route of table.routes) route.encoder = null;
+    this.#waiting.set(key, gone);
+    await registry.upsertTable({
+      ...id,
+      topic: table.topic,
+      state: 'pending',
+      generation: entry?.generation ?? 0,
+      version: entry?.version ?? 0,
+      snapshotRows: 0,
+      estimatedRows: found.estimatedRows,
+      error: WAITING,
+    });
+    await this.tell(id);
+    return true;
+  }
+
   async #take(
     found: CatalogTable,
     entry: TableEntry | undefined,
     anew: boolean,
     position: number,
-    ready: () => Promise<boolean>,
   ): Promise<void> {
     const { registry, source } = this.#options;
     const id: TableId = { source, schema: found.schema.schema, table: found.schema.table };
@@ -358,13 +411,14 @@ export class TableBook {
       entry !== undefined &&
       latest !== undefined &&
       (latest.origin === undefined || latest.origin.oid === found.oid) &&
+      !this.#isNew(key, entry) &&
       (entry.state === 'pending' ||
         // Changes made while somebody had taken it out of the publication are lost.
         (this.#published.has(key) && (entry.state === 'streaming' || entry.state === 'snapshotting')));
     const pending = this.#publication.pending.some((waiting) => tableKey(waiting) === key);
     if (resumes) {
       if (entry.state === 'snapshotting') this.#options.onSnapshot(table, latest, ALWAYS);
-      else if (entry.state === 'pending' && !pending) this.#options.onSnapshot(table, latest, ready);
+      else if (!pending && entry.state === 'pending') await this.#snapshot(table, latest);
       return;
     }
     const schema: TableSchema = {
@@ -391,7 +445,13 @@ export class TableBook {
     table.failedAt = null;
     for (const route of table.routes) route.encoder = null;
     await this.tell(id);
-    if (!pending) this.#options.onSnapshot(table, schema, ready);
+    if (!pending) await this.#snapshot(table, schema);
+  }
+
+  /** Changes made before the table was published are not in the stream: their writers have to end first. */
+  async #snapshot(table: CapturedTable, schema: TableSchema): Promise<void> {
+    const ready = await this.#options.client.writersGone(schema.schema, schema.table);
+    this.#options.onSnapshot(table, schema, ready);
   }
 
   /** The shapes since the newest snapshot, as stored. */

@@ -8,8 +8,8 @@ import {
   INDEXES_SQL,
   type IndexRow,
   OTHER_RELATION_SQL,
-  STORAGE_SQL,
   type StorageRow,
+  storageSql,
   TABLES_SQL,
   type TableRow,
 } from './queries.ts';
@@ -80,7 +80,7 @@ async function describe(
   const oids = tables.map((table) => table.oid);
   const { rows: columns } = await client.query<ColumnRow>(columnsSql(version), [oids]);
   const { rows: indexes } = await client.query<IndexRow>(INDEXES_SQL, [oids]);
-  const { rows: storages } = await client.query<StorageRow>(STORAGE_SQL, [oids]);
+  const storages = await readStorage(client, oids);
   const types = await loadTypes(
     client,
     columns.filter((column) => !column.dropped).map((column) => column.type),
@@ -137,6 +137,18 @@ async function describe(
       reason,
     };
   });
+}
+
+/** A table that somebody holds locked must not keep all others waiting. */
+async function readStorage(client: pg.ClientBase, oids: readonly number[]): Promise<StorageRow[]> {
+  await client.query("SAVEPOINT sizes; SET LOCAL lock_timeout = '200ms'");
+  try {
+    return (await client.query<StorageRow>(storageSql(true), [oids])).rows;
+  } catch (error) {
+    if ((error as { code?: string }).code !== '55P03') throw error;
+    await client.query('ROLLBACK TO SAVEPOINT sizes');
+    return (await client.query<StorageRow>(storageSql(false), [oids])).rows;
+  }
 }
 
 function hashColumns({ columns, indexes }: KeyFacts): string[] {

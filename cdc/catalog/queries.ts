@@ -90,8 +90,15 @@ export interface StorageRow {
   readonly estimated: number;
 }
 
-/** Per table over its partitions: storage files and the row count the planner would assume. */
-export const STORAGE_SQL = `
+/**
+ * Per table over its partitions: storage files and the row count the planner would assume. Asking for a
+ * table's size waits for its lock; without `sizes` the last statistics have to do.
+ */
+export const storageSql = (sizes: boolean): string =>
+  sizes ? STORAGE_SQL : STORAGE_SQL.replaceAll(SIZE, '0');
+
+const SIZE = 'coalesce(pg_relation_size(c.oid), 0)';
+const STORAGE_SQL = `
 WITH RECURSIVE part(root, oid) AS (
   SELECT c.oid, c.oid FROM pg_class c WHERE c.oid = ANY ($1::oid[])
   UNION ALL SELECT p.root, i.inhrelid FROM part p
@@ -101,9 +108,9 @@ SELECT p.root::int8::float8 AS relid, md5(string_agg(c.relfilenode::text, ',' OR
   sum(CASE
     WHEN c.relkind = 'p' THEN 0
     WHEN c.relpages > 0 AND c.reltuples >= 0 THEN
-      c.reltuples / c.relpages * GREATEST(coalesce(pg_relation_size(c.oid), 0) / 8192, CASE WHEN coalesce(pg_relation_size(c.oid), 0) = 0 THEN c.relpages ELSE 0 END)
+      c.reltuples / c.relpages * GREATEST(${SIZE} / 8192, CASE WHEN ${SIZE} = 0 THEN c.relpages ELSE 0 END)
     WHEN c.reltuples > 0 THEN c.reltuples
-    ELSE coalesce(pg_relation_size(c.oid), 0) / 100 END)::float8 AS estimated
+    ELSE ${SIZE} / 100 END)::float8 AS estimated
 FROM part p JOIN pg_class c ON c.oid = p.oid GROUP BY p.root`;
 
 /** What else there is under a name that was asked for and is not a table of its own. */
