@@ -21,9 +21,9 @@ export function writeAccount(shop: Shop, customer: Customer): void {
     customer.orders === 0 ? 'prospect' : quiet ? (chance.chance(0.03) ? 'closed' : 'dormant') : 'active';
   const segment = !customer.company
     ? 'consumer'
-    : customer.spent > 4_000_000
+    : customer.spent > 2_000_000
       ? 'enterprise'
-      : customer.spent > 1_200_000
+      : customer.spent > 600_000
         ? 'mid'
         : 'small';
   const tags = customer.company ? ['wholesale'] : [];

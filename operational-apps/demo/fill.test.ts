@@ -1,11 +1,14 @@
 import pg from 'pg';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { silentLogger } from '#kernel';
 import { testPostgres } from '#tests/postgres';
 import { applyPlan, planApps } from '../planner/index.ts';
 import { startEmbeddedPostgres } from '../store/embedded.ts';
 import { brokenRules } from './consistency.ts';
 import { demoApps, fillDemo } from './fill.ts';
+
+// A real server starts, is filled and killed: plenty of room for slow machines, no timing is asserted.
+vi.setConfig({ testTimeout: 180_000 });
 
 const until = new Date('2026-11-22T00:00:00Z');
 
@@ -22,11 +25,11 @@ test('a fill is consistent, leaves the planned schema, and is not done twice', a
   const result = await fillDemo({
     url: server.url,
     seed: 7,
-    orders: 3000,
+    orders: 2000,
     until,
     onProgress: ({ phase }) => phases.push(phase),
   });
-  expect(result).toMatchObject({ filled: true, orders: 3000 });
+  expect(result).toMatchObject({ filled: true, orders: 2000 });
   expect([...new Set(phases)]).toEqual(['tables', 'rows', 'indexes', 'statistics']);
   // Foreign keys and unique rules were checked by the database when the planner set them again.
   expect((await planApps(client, await demoApps())).steps).toEqual([]);
@@ -34,10 +37,10 @@ test('a fill is consistent, leaves the planned schema, and is not done twice', a
   const orders = await client.query(
     'SELECT count(*)::integer AS n, count(DISTINCT tenant_id)::integer AS tenants FROM commerce."order"',
   );
-  expect(orders.rows[0]).toEqual({ n: 3000, tenants: 2 });
+  expect(orders.rows[0]).toEqual({ n: 2000, tenants: 2 });
 
   const again = await fillDemo({ url: server.url, seed: 8, orders: 500, until });
-  expect(again).toMatchObject({ filled: false, orders: 3000, rows: result.rows });
+  expect(again).toMatchObject({ filled: false, orders: 2000, rows: result.rows });
   // A new row's key and number come after those that were loaded.
   const next = await client.query(
     `INSERT INTO crm.note (tenant_id, title, body, regarding_type, regarding_id, author_id)

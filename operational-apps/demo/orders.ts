@@ -157,7 +157,7 @@ function linesOf(
       ? 1 + chance.weighted(PIECES)
       : target > 0
         ? Math.max(1, Math.min(400, Math.round(share / 0.88)))
-        : chance.int(3, 24);
+        : chance.int(2, 12);
     const discount = Math.round((quantity * price * percent) / 100);
     return {
       variant,
