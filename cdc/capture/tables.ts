@@ -102,7 +102,10 @@ export class TableBook {
     const { changes } = publicationsOf(source);
     await client.use(async (connection) => {
       const { rows } = await connection.query<{ schema: string; table: string }>(
-        'SELECT schemaname AS schema, tablename AS table FROM pg_publication_tables WHERE pubname = $1',
+        // Not pg_publication_tables: that waits for locked tables.
+        `SELECT n.nspname AS schema, c.relname AS table FROM pg_publication p
+         JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid
+         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1`,
         [changes],
       );
       this.#published = new Set(rows.map(tableKey));
