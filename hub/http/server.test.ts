@@ -368,7 +368,7 @@ describe('dead letters', () => {
 });
 
 describe('the live stream', () => {
-  test('history first, then documents; a stop ends it at once', async () => {
+  test('history first, then documents, also while the warehouse is down; a stop ends it at once', async () => {
     await using other = await testHub();
     const response = await fetch(`${other.url}/api/v1/status/stream`, {
       headers: { authorization: `Bearer ${other.keys.read}` },
@@ -378,6 +378,19 @@ describe('the live stream', () => {
     let text = '';
     while ((text.match(/event: status/g) ?? []).length < 2) text += (await reader.read()).value;
     expect(text.startsWith('event: history\ndata: [')).toBe(true);
+
+    // With the warehouse gone, the page goes on and says what is wrong.
+    await other.killWarehouse();
+    const ready = await ask(other, 'GET', '/readyz');
+    expect([ready.status, ready.json.checks.clickhouse.ok, ready.json.checks.postgres.ok]).toEqual([
+      503,
+      false,
+      true,
+    ]);
+    text = '';
+    while (!/event: status\ndata: .*"warehouse":\{[^}]*"error":\{"code"/.test(text))
+      text += (await reader.read()).value;
+
     const closed = other.close();
     while (!(await reader.read()).done);
     await closed;

@@ -38,6 +38,8 @@ export interface TestHub extends AsyncDisposable {
   readonly keys: Readonly<Record<'read' | 'write' | 'admin', string>>;
   /** A state folder as `bac up` leaves it, for the command line. */
   readonly stateDir: string;
+  /** Kills the ClickHouse engine with SIGKILL. */
+  killWarehouse(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -124,6 +126,7 @@ export async function testHub(
     database: server.url,
     keys,
     stateDir,
+    killWarehouse: () => engine.kill9(),
     close: () => http.close(),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };

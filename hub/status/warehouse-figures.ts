@@ -14,6 +14,12 @@ export interface WarehouseFigures {
   readonly tables: ReadonlyMap<string, TableFigures>;
 }
 
+const PATIENCE_MS = 3_000;
+const SILENT: Problem = {
+  code: 'WAREHOUSE_SILENT',
+  message: `ClickHouse has not answered for ${PATIENCE_MS / 1000} s.`,
+};
+
 interface Part {
   database: string;
   table: string;
@@ -42,9 +48,13 @@ export class WarehouseReader {
   }
 
   /** `databases` are those of the sources. Never throws: a failure is in `error`. */
-  async read(databases: readonly string[], signal?: AbortSignal): Promise<WarehouseFigures> {
+  async read(databases: readonly string[], ended: AbortSignal): Promise<WarehouseFigures> {
+    // The client itself waits long for an engine that restarts; status must say so within seconds.
+    const late = AbortSignal.timeout(PATIENCE_MS);
+    const signal = AbortSignal.any([ended, late]);
     try {
-      this.#version ??= await this.#readVersion(signal);
+      // Asked again when there is nothing else to ask, so that a dead engine is noticed.
+      if (this.#version === null || databases.length === 0) this.#version = await this.#readVersion(signal);
       if (databases.length === 0) return { version: this.#version, bytes: 0, error: null, tables: new Map() };
       const parts = await this.#warehouse.query<Part>(
         `SELECT database, table, toString(sum(rows)) AS rows, toString(sum(bytes_on_disk)) AS bytes,
@@ -58,7 +68,7 @@ export class WarehouseReader {
       const bytes = parts.reduce((sum, part) => sum + Number(part.bytes), 0);
       return { version: this.#version, bytes, error: null, tables };
     } catch (thrown) {
-      const { code, message, next } = toHubError(thrown);
+      const { code, message, next } = late.aborted ? SILENT : toHubError(thrown);
       return { version: this.#version, bytes: null, error: { code, message, next }, tables: new Map() };
     }
   }
