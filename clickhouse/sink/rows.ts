@@ -1,5 +1,3 @@
-import { NULL_FIELD } from '../types/index.ts';
-
 /** A row waiting for values that its event left out. */
 export interface Hole {
   readonly row: number;
@@ -91,5 +89,3 @@ export const systemField = (width: number) => ({
   deleted: width + 2,
   committedAt: width + 3,
 });
-
-export const MISSING = NULL_FIELD;

@@ -55,7 +55,8 @@ const ATTEMPTS = 5;
 
 /** Log -> ClickHouse. See clickhouse/README.md for the promises and the tests that prove them. */
 export function createSink(options: SinkOptions): Sink {
-  const { log, warehouse, registry, pool, logger, config } = options;
+  const { log, warehouse, registry, pool, config } = options;
+  const logger = options.logger.child({ instance: options.instance });
   const tables = new Map<string, SinkTable>();
   const done = new Map<string, number>();
   const blocked = new Map<string, { readonly more: number; readonly reason: string }>();
@@ -75,7 +76,12 @@ export function createSink(options: SinkOptions): Sink {
   const refresh = async (): Promise<readonly TableEntry[]> => {
     const entries = await registry.tables();
     const seen = new Set(entries.map((entry) => entry.topic));
-    for (const topic of tables.keys()) if (!seen.has(topic)) tables.delete(topic);
+    for (const topic of tables.keys()) {
+      if (seen.has(topic)) continue;
+      tables.delete(topic);
+      blocked.delete(topic);
+      watermarks.forget(topic);
+    }
     for (const entry of entries) {
       const known = tables.get(entry.topic);
       if (known === undefined) {

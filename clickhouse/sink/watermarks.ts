@@ -60,9 +60,9 @@ export class Watermarks {
     return (this.#partitions.get(topic)?.get(partition)?.position ?? -1) >= 0;
   }
 
-  /** The partition went to another process. */
-  forget(topic: string, partition: number): void {
-    this.#partitions.get(topic)?.delete(partition);
+  /** The table was removed; a topic of its name starts anew. */
+  forget(topic: string): void {
+    this.#partitions.delete(topic);
   }
 
   reached(entry: TableEntry, partition: number, position: number): void {

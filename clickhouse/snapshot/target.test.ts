@@ -1,0 +1,79 @@
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { topicOf } from '#kernel';
+import { column, scalar, tableSchema } from '../sink/testing/events.ts';
+import { testWorld, type World } from '../sink/testing/world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await testWorld();
+});
+afterAll(() => world[Symbol.asyncDispose]());
+
+const rows = (text: string): Readable => Readable.from([Buffer.from(text)], { objectMode: false });
+const tables = async () =>
+  (
+    await world.warehouse.query<{ name: string }>(
+      "SELECT name FROM system.tables WHERE database = 'shop' ORDER BY name",
+    )
+  ).map(({ name }) => name);
+
+test('a snapshot is built aside, resumed or begun anew, and takes its place once', async () => {
+  const { snapshots } = world;
+  const schema = tableSchema('parts', [column(2, 'name', scalar('text'))]);
+  await snapshots.begin(schema, 1, false);
+  await snapshots.load(schema, 1, rows('1\tdropped\t{}\n'));
+  await snapshots.begin(schema, 1, false);
+  await snapshots.load(schema, 1, rows('2\tkept\t{}\n'));
+  await snapshots.begin(schema, 1, true);
+  await snapshots.load(schema, 1, rows('2\tkept\t{}\n3\tmore\t{}\n'));
+  expect(await tables()).toEqual(['parts__g1']);
+  await snapshots.finish(schema, 1);
+  await snapshots.finish(schema, 1);
+  expect(await tables()).toEqual(['parts']);
+  expect(await world.rows(schema, 'id, name')).toEqual([
+    { id: 2, name: 'kept' },
+    { id: 3, name: 'more' },
+  ]);
+
+  await snapshots.begin(schema, 2, false);
+  await snapshots.begin(schema, 3, false);
+  await snapshots.load(schema, 3, rows('4\tthird\t{}\n'));
+  expect(await world.rows(schema, 'id')).toHaveLength(2);
+  // As after a crash between the exchange and the drop of the old table.
+  await world.warehouse.command('EXCHANGE TABLES shop.parts AND shop.parts__g3');
+  await snapshots.finish(schema, 3);
+  expect(await tables()).toEqual(['parts']);
+  expect(await world.rows(schema, 'id, name')).toEqual([{ id: 4, name: 'third' }]);
+  await expect(snapshots.finish(schema, 4)).rejects.toMatchObject({ code: 'SNAPSHOT_MISSING' });
+  await expect(
+    world.warehouse.command('INSERT INTO shop.parts (id, _version) VALUES (1, 5)'),
+  ).rejects.toMatchObject({
+    code: 'WAREHOUSE_VIOLATED_CONSTRAINT',
+  });
+  await snapshots.drop(schema);
+  expect(await tables()).toEqual([]);
+});
+
+test('a snapshot that was overtaken, or would replace a foreign table, is refused', async () => {
+  const { snapshots, registry } = world;
+  const schema = tableSchema('stale', [column(2, 'name', scalar('text'))]);
+  const { source, table } = schema;
+  await registry.upsertTable({
+    source,
+    schema: 'public',
+    table,
+    topic: topicOf(schema),
+    version: 1,
+    state: 'snapshotting',
+    generation: 2,
+    snapshotRows: 0,
+    estimatedRows: 0,
+    error: null,
+  });
+  await snapshots.begin(schema, 1, false);
+  await expect(snapshots.finish(schema, 1)).rejects.toMatchObject({ code: 'SNAPSHOT_STALE' });
+  await world.warehouse.command('CREATE TABLE shop.stale (x Int32) ENGINE = MergeTree ORDER BY x');
+  await snapshots.begin(schema, 2, false);
+  await expect(snapshots.finish(schema, 2)).rejects.toMatchObject({ code: 'TABLE_NOT_OURS' });
+});
