@@ -17,7 +17,7 @@ export async function runInsert(
   const stream = await run.connection.insert(statement.head, statement.format, run.params);
   let whole = false;
   try {
-    for await (const piece of pieces(input)) {
+    for await (const piece of gathered(input)) {
       run.signal.throwIfAborted();
       if (!(await stream.append(piece))) break;
     }
@@ -132,6 +132,22 @@ async function feed(writing: Socket, input: Input): Promise<void> {
 
 const readingFrom = (path: string, { sql, input, format }: Statement & { kind: 'insert-input' }): string =>
   `${sql.slice(0, input.start)}file(${chLiteral(path)}, ${chLiteral(format)}, ${input.structure})${sql.slice(input.end)}`;
+
+/** Every append is a turn of the thread pool: few large ones cost less than many small. */
+const APPENDED_BYTES = 1024 * 1024;
+
+async function* gathered(input: Input): AsyncGenerator<Buffer> {
+  const held: Buffer[] = [];
+  let size = 0;
+  for await (const piece of pieces(input)) {
+    held.push(piece);
+    size += piece.length;
+    if (size < APPENDED_BYTES) continue;
+    yield Buffer.concat(held.splice(0));
+    size = 0;
+  }
+  if (size > 0) yield Buffer.concat(held);
+}
 
 async function* pieces(input: Input): AsyncGenerator<Buffer> {
   if (input.inline.length > 0) yield input.inline;

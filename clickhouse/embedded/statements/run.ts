@@ -33,7 +33,8 @@ export async function endOnAbort<T>(run: Run, work: Promise<T>): Promise<T> {
   let over = false;
   const kill = async (): Promise<void> => {
     for (let pause = KILL_AGAIN_FIRST_MS; !over; pause = Math.min(pause * 2, KILL_AGAIN_MOST_MS)) {
-      await run.engine.kill(run.mark);
+      // A KILL that fails (it meets statements that are just ending) is given again like one that came too early.
+      await run.engine.kill(run.mark).catch(() => {});
       await Promise.race([settled, new Promise((resolve) => setTimeout(resolve, pause))]);
     }
   };
