@@ -131,7 +131,7 @@ test('a failing source does not touch another', async () => {
   await pool.query("CREATE ROLE weak LOGIN REPLICATION PASSWORD 'weak'");
   await at.capture().start();
   await add(at);
-  const url = at.url('other').replace(/\/\/bac:[^@]*@/, '//weak:weak@');
+  const url = at.url('other').replace(/\/\/[^@]*@/, '//weak:weak@');
   await addSource(pool, log, { name: 'other', kind: 'postgres', url });
   await pool.query("ALTER ROLE weak PASSWORD 'changed'");
   await pool.query(
