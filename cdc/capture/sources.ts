@@ -8,7 +8,7 @@ import type { SourceOptions, SourceRow } from './types.ts';
 export interface NewSource {
   /** Also the warehouse database's name. */
   readonly name: string;
-  readonly kind: SourceKind | 'yugabyte';
+  readonly kind: SourceKind;
   /** Connection string, secret included. */
   readonly url: string;
   /** `table`, `schema.table` or `schema.*`; absent = all tables, also those made later. */
@@ -32,7 +32,7 @@ export async function addSource(pool: Pool, log: ChangeLog, source: NewSource): 
   }
   const { rowCount } = await pool.query('SELECT 1 FROM bac.sources WHERE name = $1', [source.name]);
   if (rowCount) throw exists(source.name);
-  const kind = source.kind === 'yugabyte' ? 'yugabytedb' : source.kind;
+  const { kind } = source;
   await preflight(source.url, kind);
   const tables = source.tables?.map((name) => (name.includes('.') ? name : `public.${name}`));
   if (tables) await assertTables(source, tables);

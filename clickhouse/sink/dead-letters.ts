@@ -90,6 +90,8 @@ export async function replayDeadLetters(
   filter: DeadLetterFilter,
 ): Promise<number> {
   let count = 0;
+  // Those that fail again while this runs are left for the next time: it would never end.
+  const { rows: now } = await pool.query<{ at: Date }>('SELECT now() AS at');
   for (;;) {
     const { rows } = await pool.query<{
       id: string;
@@ -98,9 +100,9 @@ export async function replayDeadLetters(
       key: Buffer | null;
       value: Buffer | null;
     }>(
-      `SELECT id, topic, partition, key, value FROM bac.dead_letters WHERE ${FILTER}
+      `SELECT id, topic, partition, key, value FROM bac.dead_letters WHERE ${FILTER} AND created_at <= $5
        ORDER BY topic, partition, log_offset LIMIT 500`,
-      filterValues(filter),
+      [...filterValues(filter), now[0]!.at],
     );
     if (rows.length === 0) return count;
     const batches = new Map<string, typeof rows>();

@@ -2,7 +2,7 @@
 interface NewSource {
   readonly name: string;
   readonly url: string;
-  readonly kind: 'postgres' | 'yugabyte';
+  readonly kind: 'postgres' | 'yugabytedb';
   /** `table` or `schema.table`; absent = every table of the database. */
   readonly tables?: readonly string[];
 }

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { addSource, pauseSource, removeSource, resnapshotSource, resumeSource, verifyTables } from '#cdc';
 import { discardDeadLetters, replayDeadLetters } from '#clickhouse';
 import { createHttpServer, type HubServices } from '../http/index.ts';
+import { readHubFile } from '../state/index.ts';
 import type { Role, RoleContext } from './context.ts';
 
 const WEB_ROOT = fileURLToPath(new URL('../../dashboards/web/dist', import.meta.url));
@@ -15,6 +16,7 @@ export async function runApi(context: RoleContext): Promise<Role> {
     version: settings.version,
     services: services(context),
     webRoot: WEB_ROOT,
+    addresses: () => readHubFile(settings.stateRoot)?.addresses ?? {},
   });
   const { port } = await server.listen();
   return {

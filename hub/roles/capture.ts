@@ -9,7 +9,7 @@ export async function runCapture(context: RoleContext): Promise<Role> {
     pool,
     log,
     registry,
-    target: createSnapshotTarget({ warehouse, registry, logger }),
+    target: createSnapshotTarget({ warehouse, registry, logger, history: settings.config.sink.history }),
     logger,
     config: settings.config.capture,
     partitions: settings.config.log.partitions,

@@ -2,7 +2,6 @@ import { Command, InvalidArgumentError } from 'commander';
 import { loadConfigWithOrigin } from '#kernel';
 import type { RoleName } from '../roles/index.ts';
 import { terminalReporter } from './reporter.ts';
-import { up } from './up.ts';
 
 const ROLES: readonly RoleName[] = ['capture', 'sink', 'api', 'worker'];
 
@@ -27,6 +26,8 @@ export function upCommand(version: string): Command {
         });
       }
       reporter.line(`BAC Hub ${version}   state in ${config.stateDir}`);
+      // Loaded here: the other commands start without the engines.
+      const { up } = await import('./up.ts');
       const hub = await up({
         config,
         chosen,

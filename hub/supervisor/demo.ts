@@ -55,7 +55,7 @@ async function ensureSource(
         name: SOURCE,
         kind: 'postgres',
         url: postgresUrl,
-        tables: ['commerce.*', 'crm.*'],
+        tables: ['commerce.*', 'crm.*', 'bac_probe.probe'],
       });
     } else if (rows[0]!.url !== postgresUrl) {
       // The embedded server may listen elsewhere than last time.

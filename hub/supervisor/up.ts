@@ -1,6 +1,11 @@
 import pg from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#apps';
-import { type EmbeddedClickHouse, startEmbeddedClickHouse } from '#clickhouse';
+import {
+  createWarehouse,
+  type EmbeddedClickHouse,
+  migrateWarehouse,
+  startEmbeddedClickHouse,
+} from '#clickhouse';
 import { type ChosenPorts, type Config, createLogger, type Logger, migrateState, userError } from '#kernel';
 import { createApiKey } from '../http/index.ts';
 import type { RoleName, RoleSettings } from '../roles/index.ts';
@@ -91,6 +96,8 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
     await pool.query('DELETE FROM bac.role_stats');
     const clickhouse = await startClickHouse(at, run);
     addresses.clickhouse = clickhouse.url;
+    const warehouse = createWarehouse({ ...clickhouse, user: config.clickhouse.user, log: logger });
+    await migrateWarehouse(warehouse).finally(() => warehouse.close());
     await ensureOwnerKey(pool, folder);
     const settings: Omit<RoleSettings, 'instance'> = {
       version: at.version,

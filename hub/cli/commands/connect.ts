@@ -40,7 +40,7 @@ const addCommand = (): Command =>
     .argument('<name>', 'name of the source; becomes the database in ClickHouse')
     .requiredOption('--url <url>', 'connection string of the database')
     .addOption(
-      new Option('--kind <kind>', 'kind of database').choices(['postgres', 'yugabyte']).default('postgres'),
+      new Option('--kind <kind>', 'kind of database').choices(['postgres', 'yugabytedb']).default('postgres'),
     )
     .option('--tables <a,b>', 'only these tables (schema.table, or table in public)', list)
     .option('--wait', 'return when every table streams')

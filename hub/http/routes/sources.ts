@@ -19,7 +19,7 @@ const newSource = z.strictObject({
         URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol) && new URL(url).hostname !== '',
       'Give a URL like postgres://user:password@host:5432/database',
     ),
-  kind: z.enum(['postgres', 'yugabyte']).default('postgres'),
+  kind: z.enum(['postgres', 'yugabytedb']).default('postgres'),
   tables: z.array(TABLE).min(1, 'Name at least one table, or leave the list out').max(5000).optional(),
 });
 
