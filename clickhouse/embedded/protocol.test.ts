@@ -42,6 +42,7 @@ describe('statements', () => {
     expect(await (await http('/?query=SELECT%201')).text()).toBe('1\n');
     expect(await (await http('/', { method: 'POST', body: 'SELECT 2' })).text()).toBe('2\n');
     expect(await (await post('SELECT 3', '+ 4')).text()).toBe('7\n');
+    expect(await (await post("SELECT 'PIPE', '$&', '$1'")).text()).toBe('PIPE\t$&\t$1\n');
     expect(await (await post("SELECT 'a;b' /* ; */ FORMAT CSV; -- end ;")).text()).toBe('"a;b"\n');
   });
 

@@ -40,6 +40,11 @@ export class Fifo {
     if (this.#held.delete(this.#writing)) closeSync(this.#writing);
   }
 
+  /** Lets an engine go that has just come to open the pipe for reading and finds no writer. */
+  nudge(): void {
+    closeSync(openSync(this.path, constants.O_WRONLY | constants.O_NONBLOCK));
+  }
+
   /** Gives the name back. `emptied`: all went well, so that nothing can be left in the pipe. */
   free(emptied: boolean): void {
     for (const fd of this.#held) closeSync(fd);

@@ -62,6 +62,9 @@ export async function runInsertInput(
   await sendWhole(run, run.defaultFormat, outcome);
 }
 
+/** The engine opens the pipe at a moment of its own, perhaps only after the insert has been given up. */
+const NUDGE_MS = 50;
+
 let spooled = 0;
 
 async function fromFile(
@@ -101,7 +104,9 @@ async function fromPipe(
       broken.abort(error);
       await run.engine.kill(run.mark);
       writing.destroy();
+      const nudging = setInterval(() => pipe.nudge(), NUDGE_MS);
       await query.catch(() => {});
+      clearInterval(nudging);
       pipe.free(false);
       throw error;
     }

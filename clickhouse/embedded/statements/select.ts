@@ -13,35 +13,31 @@ const WHOLE_BYTES = 64 * 1024;
 export async function runSelect(run: Run, statement: Statement & { kind: 'select' }): Promise<void> {
   const format = statement.format ?? run.defaultFormat;
   const { offset } = statement.at;
-  const sql =
-    `${statement.sql.slice(0, offset)}\nINTO OUTFILE ${'PIPE'} APPEND ` +
-    (statement.format === null ? `FORMAT ${format}` : statement.sql.slice(offset));
   const pipe = run.engine.fifos.take();
   const reading = pipe.readable();
-  const work = run.connection.run(
-    sql.replace('PIPE', () => chLiteral(pipe.path)),
-    format,
-    run.params,
-  );
+  const tail = statement.format === null ? `FORMAT ${format}` : statement.sql.slice(offset);
+  const sql = `${statement.sql.slice(0, offset)}\nINTO OUTFILE ${chLiteral(pipe.path)} APPEND ${tail}`;
+  const work = run.connection.run(sql, format, run.params);
   const query: Promise<Outcome | EngineError> = endOnAbort(run, work)
     .catch((error: EngineError) => error)
     .finally(() => pipe.endWriting());
-  const stop = (): void => void reading.destroy();
-  run.signal.addEventListener('abort', stop, { once: true });
   let emptied = false;
   try {
     const held: Buffer[] = [];
     let size = 0;
-    for await (const piece of reading as AsyncIterable<Buffer>) {
+    for await (const piece of reading.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      // Read on to the end that KILL brings: an engine that opens or fills a pipe nobody reads waits for ever.
+      if (run.signal.aborted) continue;
       if (!run.reply.started) {
         held.push(piece);
         size += piece.length;
         if (size < WHOLE_BYTES) continue;
         run.reply.begin(format, null);
-        await run.reply.write(Buffer.concat(held.splice(0)), run.signal);
-      } else await run.reply.write(piece, run.signal);
+        await send(run, Buffer.concat(held.splice(0)));
+      } else await send(run, piece);
     }
     const outcome = await query;
+    run.signal.throwIfAborted();
     if (outcome instanceof Error) throw outcome;
     if (!run.reply.started) {
       run.reply.begin(format, outcome);
@@ -50,9 +46,18 @@ export async function runSelect(run: Run, statement: Statement & { kind: 'select
     run.reply.end();
     emptied = true;
   } finally {
-    run.signal.removeEventListener('abort', stop);
-    reading.destroy();
+    reading.resume();
     await query;
+    reading.destroy();
     pipe.free(emptied);
+  }
+}
+
+/** A client that goes away while it is being sent to is the signal's matter. */
+async function send(run: Run, piece: Buffer): Promise<void> {
+  try {
+    await run.reply.write(piece, run.signal);
+  } catch (error) {
+    if (!run.signal.aborted) throw error;
   }
 }
