@@ -27,6 +27,9 @@ export async function benchCdc({ changes = 1_000_000, runs = 3 }: CdcOptions = {
   };
 }
 
+/** What capture names the publication of source `bench`. */
+const PUBLICATION = 'bac_bench';
+
 async function once(changes: number) {
   await using rig = await openRig();
   await rig.pool.query('CREATE SCHEMA bench');
@@ -36,24 +39,16 @@ async function once(changes: number) {
   await captureBench(rig, TABLES.length);
   await capture.stop();
   const client = await rig.pool.connect();
-  await runMix(client, changes);
-  client.release();
+  await runMix(client, changes).finally(() => client.release());
   await rig.pool.query('CHECKPOINT');
   const until = await currentLsn(rig);
   const { rows } = await rig.pool.query<{ slot: string }>(
     "SELECT slot FROM bac.sources WHERE name = 'bench'",
   );
-  const publication = await rig.pool.query<{ pubname: string }>('SELECT pubname FROM pg_publication LIMIT 1');
-  const last = await rig.pool.query<{ lsn: string }>('SELECT ($1::numeric)::text AS lsn', [until.toString()]);
   await rig.pool.query(
     "INSERT INTO bench.orders_a SELECT g, 0, 0, 'end', now(), 0, 0, true, '', '' FROM generate_series(0, -20, -1) g",
   );
-  const drained = await drainSlot(
-    rig.url,
-    rows[0]!.slot,
-    publication.rows[0]!.pubname,
-    BigInt(last.rows[0]!.lsn),
-  );
+  const drained = await drainSlot(rig.url, rows[0]!.slot, PUBLICATION, until);
   const started = performance.now();
   const again = await rig.start('capture');
   await waitForWatermark(rig, until);

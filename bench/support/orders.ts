@@ -36,14 +36,14 @@ export async function runMix(client: pg.Client | pg.PoolClient, changes: number)
         [from + 1, Math.min(from + block, inserts)],
       );
       const to = Math.min(from + block, inserts);
-      const half = from + (to - from) / 2;
+      const half = from + Math.round((to - from) / 2);
       await client.query(
         `UPDATE bench.${table} SET status = 'paid', total = total + 1 WHERE id > $1 AND id <= $2`,
         [from, half],
       );
       await client.query(`DELETE FROM bench.${table} WHERE id > $1 AND id <= $2`, [
         half,
-        half + (to - from) / 6,
+        half + Math.round((to - from) / 6),
       ]);
       await client.query('COMMIT');
     }

@@ -13,6 +13,8 @@ export async function runCapture(context: RoleContext): Promise<Role> {
     logger,
     config: settings.config.capture,
     partitions: settings.config.log.partitions,
+    retentionMs: settings.config.log.retentionHours * 3_600_000,
+    retentionBytes: settings.config.log.retentionBytes,
     instance: settings.instance,
   });
   await capture.start();
