@@ -5,7 +5,8 @@
  *
  * Field by kind: bool t/f; int, float: source text; numeric: plain decimal digits; date
  * `YYYY-MM-DD`; timestamp and timestamptz `YYYY-MM-DD HH:MM:SS[.ffffff]` in UTC without offset; bytes:
- * hex digits; array: JSON array text (elements as PostgreSQL's array_to_json gives them); all else: source text.
+ * hex digits; array: JSON array text (elements as PostgreSQL's array_to_json gives them; of json, jsonb and
+ * other types, their source text as a JSON string); all else: source text.
  *
  * Values that a typed warehouse column cannot hold exactly are *odd*: the typed column gets a stated
  * substitute and the exact source text goes into `_raw`, so that nothing is lost and nothing is refused:

@@ -89,8 +89,8 @@ export function oddArraySql(value: string, type: ArrayType): string {
 
 function arraySql(value: string, type: ArrayType): FieldSql {
   const odd = oddArraySql(value, type);
-  // Of other types the text is wanted, not what their own conversion to JSON makes of them.
-  const elements = type.element.kind === 'other' ? `${value}::text[]` : value;
+  // Of these the text is wanted, not what their own conversion to JSON makes of them.
+  const elements = type.element.kind === 'other' || type.element.kind === 'json' ? `${value}::text[]` : value;
   const json = `array_to_json(${elements})::text`;
   // A JSON reader takes -0 for the integer 0.
   const float = type.element.kind === 'float4' || type.element.kind === 'float8';

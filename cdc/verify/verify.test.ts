@@ -16,22 +16,38 @@ beforeAll(async () => {
       tm time, tmz timetz, iv interval, u uuid, j json, jb jsonb, e mood, r int4range, ip inet, pt point, bits bit(5), co pair);
     CREATE TABLE lists (id bigint PRIMARY KEY, ai int[], at text[], an numeric[], ats timestamptz[], ad date[], af float8[]);
     CREATE TABLE more_lists (id bigint PRIMARY KEY, ab bool[], ae mood[], ao pair[], aby bytea[], au uuid[], ac char(4)[]);
+    CREATE TABLE json_lists (id bigint PRIMARY KEY, aj json[], ab jsonb[], rc regclass, ar regclass[]);
+    CREATE TABLE wide_lists (id bigint PRIMARY KEY, ${WIDE.map((name) => `${name} text[]`).join(', ')});
     CREATE TABLE keyless (a int, b text, c float8[]);
     ALTER TABLE keyless REPLICA IDENTITY FULL;
     CREATE TABLE big (id int PRIMARY KEY, name text, amount numeric(12,2), at timestamptz);
     CREATE TABLE texts (k text, n int, v text, PRIMARY KEY (k, n))`);
   await world.app.query(ODD_ROWS);
   await world.app.query(`
+    INSERT INTO wide_lists VALUES (0);
+    INSERT INTO wide_lists (id, w0, w29) VALUES (1, '{a}', '{}');
     INSERT INTO keyless VALUES (1, 'x', '{1.5}'), (1, 'x', '{1.5}'), (NULL, NULL, '{2}');
+    INSERT INTO keyless VALUES (7, 'gone', NULL), (7, 'gone', '{}'), (8, 'moves', NULL), (9, 'odd', '{{1}}');
     INSERT INTO texts SELECT 'kéy ' || i, i, repeat('v', i) FROM generate_series(1, 100) i;
     INSERT INTO big SELECT i, md5(i::text), i / 7.0, now() + i * interval '1 s' FROM generate_series(1, 1000000) i;
     ANALYZE`);
   await world.sink();
   await world.capture();
-  for (const table of ['everything', 'lists', 'more_lists', 'keyless', 'big', 'texts'])
+  for (const table of [
+    'everything',
+    'lists',
+    'more_lists',
+    'json_lists',
+    'wide_lists',
+    'keyless',
+    'big',
+    'texts',
+  ])
     await world.state(table, 'streaming');
 }, 240_000);
 afterAll(() => world[Symbol.asyncDispose]());
+
+const WIDE = Array.from({ length: 30 }, (_, index) => `w${index}`);
 
 const ODD_ROWS = String.raw`
 INSERT INTO everything (id, p) VALUES (0, 0);
@@ -49,6 +65,10 @@ INSERT INTO lists VALUES
  (2, '{{1,2},{3,4}}', '{}', '{}', '{"2020-01-01 12:34:56.789+02"}', '{2020-02-29}', '{}'),
  (3, '[0:1]={1,2}', '{{a},{b}}', '{1e-39}', NULL, NULL, NULL),
  (4, '{}', '{" ","tab\tin"}', '{0.10,2.50}', '{"1999-12-31 23:59:59.5+00",NULL}', '{1970-01-01,NULL}', '{1.5,NULL,-0}');
+INSERT INTO json_lists VALUES
+ (1, ARRAY['{"a":  1}', 'null', NULL, '[1, 2 ]', '"q\"\u00e9\ttab"']::json[], ARRAY['{"b": [1, null]}', 'null', NULL, '1.50']::jsonb[], 'public.texts', '{public.texts,pg_class}'),
+ (2, '{}', '{}', 'pg_class', '{}'),
+ (3, NULL, NULL, NULL, NULL);
 INSERT INTO more_lists VALUES
  (1, '{t,f,NULL}', '{good,NULL}', ARRAY[ROW(1,'x')::pair, NULL], ARRAY['\xdead'::bytea, NULL], '{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}', '{ab,NULL}'),
  (2, '{}', '{}', '{}', '{}', '{}', '{}'),
@@ -73,23 +93,29 @@ describe('verifyTables', () => {
     expect(report.tables.map(({ table, state, reason }) => [table, state, reason])).toEqual([
       ['public.big', 'ok', undefined],
       ['public.everything', 'ok', undefined],
+      ['public.json_lists', 'ok', undefined],
       ['public.keyless', 'ok', undefined],
       ['public.lists', 'ok', undefined],
       ['public.more_lists', 'ok', undefined],
       ['public.texts', 'ok', undefined],
+      ['public.wide_lists', 'ok', undefined],
     ]);
     expect(report.ok).toBe(true);
     const keyless = report.tables.find(({ table }) => table === 'public.keyless');
-    expect([keyless?.sourceRows, keyless?.warehouseRows]).toEqual([2, 2]);
+    expect([keyless?.sourceRows, keyless?.warehouseRows]).toEqual([6, 6]);
   });
 
   it('finds streamed changes of every type and odd value equal', async () => {
-    for (const table of ['everything', 'lists', 'more_lists']) {
+    for (const table of ['everything', 'lists', 'more_lists', 'json_lists', 'wide_lists']) {
       await world.app.query(`UPDATE ${table} SET id = id + 100`);
     }
     await world.app.query(ODD_ROWS);
     await world.app.query("UPDATE texts SET v = v || '!' WHERE n % 2 = 0; DELETE FROM texts WHERE n % 5 = 0");
     await world.app.query("DELETE FROM keyless WHERE a IS NULL; INSERT INTO keyless VALUES (2, 'y', '{}')");
+    await world.app.query('INSERT INTO wide_lists VALUES (0)');
+    await world.app.query("DELETE FROM keyless WHERE b = 'odd' OR b = 'gone' AND c IS NULL");
+    await world.app.query("UPDATE keyless SET c = '{8}' WHERE b = 'moves'");
+    await world.app.query("INSERT INTO keyless VALUES (10, 'brief', NULL); DELETE FROM keyless WHERE a = 10");
     const report = await verify();
     expect(report.tables.flatMap((table) => table.examples)).toEqual([]);
     expect(report.ok).toBe(true);
@@ -122,7 +148,15 @@ describe('verifyTables', () => {
   });
 
   it('repairs rows of every type', async () => {
-    for (const table of ['everything', 'lists', 'more_lists', 'texts', 'keyless']) {
+    for (const table of [
+      'everything',
+      'lists',
+      'more_lists',
+      'json_lists',
+      'wide_lists',
+      'texts',
+      'keyless',
+    ]) {
       await world.warehouse.command(`TRUNCATE TABLE shop.${table}`);
       expect((await verify({ table, repair: true })).tables[0]).toMatchObject({ state: 'repaired' });
     }

@@ -33,7 +33,8 @@ export function encodeImage(
   complete: boolean,
 ): ImageFields {
   const fields = plan.fills.map((fill) => fill ?? NULL_FIELD);
-  const raw = complete ? new Map(plan.fillRaw) : new Map<string, string>();
+  // Also of a deleted row: where the whole row is its key, `_raw` is part of it.
+  const raw = new Map(plan.fillRaw);
   const holes: number[] = [];
   const widen: string[] = [];
   for (const name of Object.keys(image)) {

@@ -76,7 +76,8 @@ export class RowScanner {
     const begin = this.to;
     if (source[this.at] === 0x6e) {
       if (!matches(source, this.at, NULL_TEXT)) return false;
-      if (complete && (!column.nullable || column.type.kind === 'array')) return false;
+      // A NULL array has an entry in `_raw`, which may be part of the key: also of a deleted row.
+      if (column.type.kind === 'array' || (complete && !column.nullable)) return false;
       this.at += 4;
       this.#null(out);
     } else {

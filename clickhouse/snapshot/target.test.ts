@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { topicOf } from '#kernel';
+import { type ColumnType, topicOf } from '#kernel';
 import { column, scalar, tableSchema } from '../sink/testing/events.ts';
 import { testWorld, type World } from '../sink/testing/world.ts';
 
@@ -53,6 +53,31 @@ test('a snapshot is built aside, resumed or begun anew, and takes its place once
   });
   await snapshots.drop(schema);
   expect(await tables()).toEqual([]);
+});
+
+test('a table of thirty nullable arrays is loaded; NULL is told from empty', async () => {
+  const { snapshots } = world;
+  const list: ColumnType = { kind: 'array', element: scalar('text'), sourceType: 'text[]' };
+  const lists = Array.from({ length: 30 }, (_, index) => column(index + 2, `l${index}`, list));
+  const schema = tableSchema('lists', lists);
+  await snapshots.begin(schema, 1, false);
+  const given = (id: number, field: (index: number) => string, raw = '{}'): string =>
+    `${[id, ...lists.map((_, index) => field(index)), raw].join('\t')}\n`;
+  await snapshots.load(
+    schema,
+    1,
+    rows(
+      given(1, () => '\\N') +
+        given(2, () => '[]') +
+        given(3, (index) => (index === 4 ? '\\N' : '["a"]'), "{'l7':'{{a}}'}"),
+    ),
+  );
+  await snapshots.finish(schema, 1);
+  expect(await world.rows(schema, 'id, length(_raw) AS odd, _raw')).toMatchObject([
+    { id: 1, odd: '30', _raw: { l0: 'NULL', l29: 'NULL' } },
+    { id: 2, odd: '0', _raw: {} },
+    { id: 3, odd: '2', _raw: { l7: '{{a}}', l4: 'NULL' } },
+  ]);
 });
 
 test('a snapshot that was overtaken, or would replace a foreign table, is refused', async () => {

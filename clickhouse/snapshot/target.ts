@@ -180,11 +180,12 @@ export function loadStatement(schema: TableSchema, target: string): string {
 
 /** A NULL array is told from an empty one by `_raw`. */
 function rawOf(columns: readonly Column[]): string {
-  return columns.reduce(
-    (raw, column, i) =>
-      column.type.kind === 'array' && column.nullable
-        ? `if(isNull(c${i}), mapConcat(${raw}, map(${chLiteral(column.name)}, '${NULL_ARRAY}')), ${raw})`
-        : raw,
-    'raw',
+  const nulls = columns.flatMap((column, i) =>
+    column.type.kind === 'array' && column.nullable
+      ? [`if(isNull(c${i}), map(${chLiteral(column.name)}, '${NULL_ARRAY}'), ${NO_RAW})`]
+      : [],
   );
+  return nulls.length === 0 ? 'raw' : `mapConcat(raw, ${nulls.join(', ')})`;
 }
+
+const NO_RAW = "CAST(map(), 'Map(String, String)')";

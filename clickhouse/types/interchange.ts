@@ -33,9 +33,6 @@ function arrayExpression(kind: string, target: string, nullable: string): string
   if (PLAIN_ELEMENTS.has(kind) && !target.includes('String')) {
     return `CAST(replaceAll(${field}, 'null', 'NULL') AS ${target})`;
   }
-  if (kind === 'json') {
-    return `arrayMap(x -> if(x = 'null', NULL, x), JSONExtractArrayRaw(${field}))`;
-  }
   if (kind === 'bytes') {
     return `arrayMap(x -> unhex(substring(x, 3)), JSONExtract(${field}, 'Array(Nullable(String))'))`;
   }

@@ -182,6 +182,23 @@ const boolArray = fc.array(fc.option(fc.boolean()), { maxLength: 4 }).map(
     stored: items,
   }),
 );
+const json = fc.json({ maxDepth: 2 }).map((value): Sample => {
+  const clean = value.replaceAll('\\u0000', '');
+  return { event: clean, copy: clean, stored: clean };
+});
+const jsonArray = fc
+  .array(fc.option(fc.oneof(json, fc.constantFrom('null', '{"a":  1}', ' [ 1 ] '))), { maxLength: 4 })
+  .map(
+    (items): Sample => ({
+      event: arrayText(
+        items.map((item) => (item === null ? null : typeof item === 'string' ? item : String(item.event))),
+      ),
+      copy: JSON.stringify(
+        items.map((item) => (item === null || typeof item === 'string' ? item : item.event)),
+      ),
+      stored: items.map((item) => (item === null || typeof item === 'string' ? item : item.stored)),
+    }),
+  );
 const oddArray = fc
   .constantFrom('{{1,2},{3,4}}', '[0:1]={1,2}')
   .map((value): Sample => ({ event: value, copy: '[]', stored: [], raw: value }));
@@ -193,11 +210,6 @@ const boolean = fc
   .boolean()
   .map((value): Sample => ({ event: value, copy: value ? 't' : 'f', stored: value }));
 const uuid = fc.uuid().map((value): Sample => ({ event: value, copy: value, stored: value }));
-const json = fc.json({ maxDepth: 2 }).map((value): Sample => {
-  const clean = value.replaceAll('\\u0000', '');
-  return { event: clean, copy: clean, stored: clean };
-});
-
 /** Every kind of kernel/tables.ts with values for it, the odd ones included. */
 export const SAMPLE_TYPES: readonly SampleType[] = [
   { name: 'bool', type: scalar('bool'), value: boolean },
@@ -250,6 +262,7 @@ export const SAMPLE_TYPES: readonly SampleType[] = [
   { name: 'decimals', type: arrayOf(scalar('numeric', { precision: 30, scale: 10 })), value: decimalArray },
   { name: 'moments', type: arrayOf(scalar('timestamptz')), value: momentArray },
   { name: 'blobs', type: arrayOf(scalar('bytes')), value: bytesArray },
+  { name: 'jsons', type: arrayOf(scalar('json')), value: jsonArray },
 ];
 
 /** A row: a sample or NULL for each type. */
