@@ -31,13 +31,18 @@ interface Lane {
 }
 
 /** Watermarks by themselves are not sent more often than this. */
-const WATERMARK_MS = 20;
+const WATERMARK_MS = 50;
 /** All topics' ends are told this often, the moved ones every time. */
 const FULL_MS = 1000;
 /** Batches grow to this while more is waiting at the socket ... */
 const EAGER_BYTES = 512 * 1024;
 /** ... unless its first event is older than this. */
 const EAGER_MS = 4;
+/**
+ * Small appends begin at least this far apart: each costs a flush to disk, and a steady trickle would
+ * otherwise spend more on flushes than on rows. A lone change never waits.
+ */
+const SPACING_MS = 15;
 
 /**
  * Collects events and appends them in batches: one append runs, the next batch fills meanwhile. So
@@ -59,6 +64,8 @@ export class LogWriter {
   #watermarkAt = 0;
   #fullAt = 0;
   #timer: NodeJS.Timeout | null = null;
+  #timerAt = 0;
+  #flushedAt = 0;
   #closed = false;
   #appended = 0;
   #relief: (() => void)[] = [];
@@ -114,23 +121,35 @@ export class LogWriter {
   /** Tells the sinks a position; taken along with the next append or sent by itself shortly. */
   announce(position: Position): void {
     this.#watermark = position;
-    if (this.#timer || this.#flying || this.#closed) return;
-    const wait = Math.max(0, this.#watermarkAt + WATERMARK_MS - performance.now());
-    if (wait === 0) this.#flush();
-    else {
-      this.#timer = setTimeout(() => {
-        this.#timer = null;
-        if (!this.#flying && !this.#closed) this.#flush();
-      }, wait);
+    if (this.#flying || this.#closed) return;
+    const wait = this.#watermarkAt + WATERMARK_MS - performance.now();
+    if (wait <= 0) this.#flush();
+    else this.#later(wait);
+  }
+
+  /** Flushes after `ms`, unless something else does so before. */
+  #later(ms: number): void {
+    const at = performance.now() + ms;
+    if (this.#timer) {
+      if (this.#timerAt <= at) return;
+      clearTimeout(this.#timer);
     }
+    this.#timerAt = at;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      if (!this.#flying && !this.#closed) this.#flush();
+    }, ms);
   }
 
   /** Called when the reader pauses for more input; `starved` = nothing is waiting at the socket. */
   kick(starved: boolean): void {
     this.#starved = starved;
     if (this.#flying || this.#bytes === 0) return;
-    if (!starved && this.#bytes < EAGER_BYTES && performance.now() - this.#since < EAGER_MS) return;
-    this.#flush();
+    const now = performance.now();
+    if (!starved && this.#bytes < EAGER_BYTES && now - this.#since < EAGER_MS) return;
+    const wait = this.#bytes < EAGER_BYTES ? this.#flushedAt + SPACING_MS - now : 0;
+    if (wait <= 0) this.#flush();
+    else this.#later(wait);
   }
 
   /** Resolves when there is room again. */
@@ -159,6 +178,9 @@ export class LogWriter {
     const message = this.#takeWatermark();
     if (message) batches.push(controlBatch(message));
     if (batches.length === 0) return;
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#flushedAt = performance.now();
     const commit = this.#commit;
     const arena = this.#filling;
     this.#filling = this.#resting;

@@ -6,6 +6,12 @@ import type { RoleName, RoleSettings } from '../roles/index.ts';
 import type { Running } from './unit.ts';
 
 const ENTRY = fileURLToPath(new URL('../roles/main.ts', import.meta.url));
+/** Roles stream: a small heap that is collected often keeps each well below 300 MB at no cost in speed. */
+const NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--max-old-space-size=192',
+  '--max-semi-space-size=6',
+];
 /** A role asked to stop gets this long before it is killed; every step is idempotent. */
 const STOP_MS = 9_000;
 
@@ -23,7 +29,8 @@ type FromRole =
  * over arguments or environment; the role ends by itself when the channel closes.
  */
 export function startRole(name: RoleName, settings: RoleSettings, logs: Writable): Promise<RoleProcess> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ENTRY, name], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, ENTRY, name], {
+    env: { ...process.env, MALLOC_ARENA_MAX: '2' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   child.stdout?.pipe(logs, { end: false });
