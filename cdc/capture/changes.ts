@@ -1,13 +1,16 @@
 import type { LogRecord } from '#kernel';
-import { TableEncoder, TransactionBlock } from '../events/index.ts';
-import { Decoder, malformed, type PgoutputMessage, type Relation } from '../pgoutput/index.ts';
+import { type Place, TableEncoder, TransactionBlock } from '../events/index.ts';
+import { Decoder, malformed, type PgoutputMessage, type Relation, type Update } from '../pgoutput/index.ts';
+import type { SourceClient } from './source-client.ts';
 import { type CapturedTable, precedes, type Route } from './table.ts';
 import type { TableBook } from './tables.ts';
+import { completed } from './unchanged.ts';
 import type { LogWriter } from './writer.ts';
 
 export interface ChangesOptions {
   readonly book: TableBook;
   readonly writer: LogWriter;
+  readonly client: SourceClient;
   /** A captured table's change could not be handled; only that table stops. */
   readonly onTableFailed: (table: CapturedTable, error: unknown) => Promise<void>;
 }
@@ -25,6 +28,7 @@ export class Changes {
   readonly #block = new TransactionBlock();
   /** Commit position of the transaction at hand; 0 = between transactions. */
   #commit = 0;
+  #xid = 0;
   #clock = 0;
 
   constructor(options: ChangesOptions) {
@@ -50,11 +54,11 @@ export class Changes {
         const route = this.#route(message.oid);
         const encoder = route.encoder;
         if (encoder === null) return this.#unresolved(route, message, start, end, lsn);
-        this.#encode(encoder, message, start, end, lsn);
-        return null;
+        return this.#encode(route, encoder, message, start, end, lsn);
       }
       case 'begin':
         this.#commit = message.finalLsn;
+        this.#xid = message.xid;
         this.#block.set(message.committedAt, message.xid);
         for (const route of this.#routes.values()) {
           if (message.finalLsn >= route.until) route.encoder = null;
@@ -81,14 +85,42 @@ export class Changes {
     return route;
   }
 
-  #encode(encoder: TableEncoder, message: PgoutputMessage, start: number, end: number, lsn: number): void {
+  #encode(
+    route: Route,
+    encoder: TableEncoder,
+    message: PgoutputMessage,
+    start: number,
+    end: number,
+    lsn: number,
+  ): Promise<void> | null {
     const { arena } = this.#options.writer;
     const place = { start, end };
     encoder.tick(this.#clock);
     this.rows += 1;
     if (message.kind === 'insert') encoder.insert(message, place, lsn, this.#block, arena);
-    else if (message.kind === 'update') encoder.update(message, place, lsn, this.#block, arena);
-    else if (message.kind === 'delete') encoder.delete(message, place, lsn, this.#block, arena);
+    else if (message.kind === 'update') {
+      if (encoder.lacksValues(message)) return this.#complete(route, encoder, message, place, lsn);
+      encoder.update(message, place, lsn, this.#block, arena);
+    } else if (message.kind === 'delete') encoder.delete(message, place, lsn, this.#block, arena);
+    return null;
+  }
+
+  async #complete(
+    route: Route,
+    encoder: TableEncoder,
+    message: Update,
+    place: Place,
+    lsn: number,
+  ): Promise<void> {
+    const { client, writer, onTableFailed } = this.#options;
+    const columns = route.relation.columns.map(({ name }) => name);
+    try {
+      const whole = await completed(client, encoder.schema, columns, message, place, this.#xid);
+      encoder.update(whole?.change ?? message, whole?.place ?? place, lsn, this.#block, writer.arena);
+    } catch (error) {
+      if (route.table === null) throw error;
+      await onTableFailed(route.table, error);
+    }
   }
 
   #unresolved(
@@ -99,8 +131,8 @@ export class Changes {
     lsn: number,
   ): Promise<void> | null {
     if (this.#skips(route)) return null;
-    return this.#resolve(route, lsn).then((encoder) => {
-      if (encoder) this.#encode(encoder, message, start, end, lsn);
+    return this.#resolve(route, lsn).then(async (encoder) => {
+      if (encoder) await this.#encode(route, encoder, message, start, end, lsn);
     });
   }
 

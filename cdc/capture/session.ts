@@ -197,6 +197,7 @@ class Session {
     this.#changes = new Changes({
       book: this.#book,
       writer: this.#writer,
+      client: this.#client,
       onTableFailed: (table, error) => this.#tableFailed(table, error),
     });
   }

@@ -79,6 +79,11 @@ export class ObjectWriter {
     return at + 1;
   }
 
+  /** True if any of the columns is left out as unchanged and the old row does not have it either. */
+  lacks(tuple: Tuple, fallback: Tuple): boolean {
+    return this.#places.some((at) => tuple.kinds[at] === UNCHANGED && fallback.kinds[at] !== TEXT);
+  }
+
   /** True if any of the columns differs between the two rows. Unchanged counts as the same. */
   differs(one: Tuple, other: Tuple): boolean {
     for (const place of this.#places) {

@@ -79,6 +79,10 @@ export class TableEncoder {
       this.#sourceTail.length;
   }
 
+  get schema(): TableSchema {
+    return this.#options.schema;
+  }
+
   /** Reader's clock for the events that follow, ms since 1970. */
   tick(now: number): void {
     if (now === this.#clock) return;
@@ -103,6 +107,15 @@ export class TableEncoder {
     this.#reserve(arena, change.row.buffer, at);
     const before = change.oldKind === 'full' ? old : null;
     this.#emit(OPS.u, before, change.row, old, lsn, transaction, arena, true);
+  }
+
+  /**
+   * A changed key whose new row leaves values out while the old key's events may be in another
+   * partition: they have to be filled in first.
+   */
+  lacksValues(change: Update): boolean {
+    if (this.#options.partitions === 1 || change.oldKind === 'none') return false;
+    return this.#row.lacks(change.row, change.old) && this.#key.differs(change.old, change.row);
   }
 
   delete(change: Delete, at: Place, lsn: number, transaction: TransactionBlock, arena: Arena): void {

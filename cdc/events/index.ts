@@ -1,2 +1,2 @@
 export { Arena } from './arena.ts';
-export { type EncoderOptions, TableEncoder, TransactionBlock } from './encoder.ts';
+export { type EncoderOptions, type Place, TableEncoder, TransactionBlock } from './encoder.ts';

@@ -28,7 +28,7 @@ export interface Pipeline extends AsyncDisposable {
   readonly log: ChangeLog;
   sink(): Promise<Sink>;
   /** Captures the whole of `shop`. */
-  capture(): Promise<Capture>;
+  capture(partitions?: number): Promise<Capture>;
   /** Resolves when the table's state is this one. */
   state(table: string, wanted: TableState): Promise<void>;
 }
@@ -65,7 +65,7 @@ export async function pipeline(): Promise<Pipeline> {
       await sink.start();
       return sink;
     },
-    async capture() {
+    async capture(partitions = 2) {
       const capture = createCapture({
         pool,
         log,
@@ -73,7 +73,7 @@ export async function pipeline(): Promise<Pipeline> {
         target,
         logger,
         config: config.capture,
-        partitions: 2,
+        partitions,
         instance: 'test',
       });
       running.push(capture);
