@@ -14,6 +14,8 @@ export interface ApplyContext {
   readonly signal: AbortSignal;
   /** More dead letters than this in one batch end the attempt. */
   readonly maxDead: number;
+  /** The topic has other partitions, whose sinks may alter the table at any time. */
+  readonly shared: boolean;
   /** Which of these record keys have open dead letters; as latin1 text. */
   readonly deadKeys: (keys: readonly Buffer[]) => Promise<ReadonlySet<string>>;
 }
@@ -107,9 +109,10 @@ async function storeRows(
     rows.live[row] = false;
     dead.push({ record: rows.records[row]!, error });
   };
-  if (table.history !== null) {
+  const { history } = table;
+  if (history !== null) {
     const indices = all.filter((row) => rows.live[row]);
-    const statement = insertStatement(applied, table.history.table);
+    const statement = insertStatement(applied, history.table);
     for (const { row, error } of await insertRows(
       context.warehouse,
       statement,
@@ -133,6 +136,7 @@ async function storeRows(
   )) {
     reject(row, error);
   }
+  if (context.shared) await table.confirm(applied, history);
   return { rows: indices.length, dead };
 }
 

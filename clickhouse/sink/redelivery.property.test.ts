@@ -111,6 +111,7 @@ test(`deliveries cut and repeated at random leave what the source has (seed ${se
             warehouse: world.warehouse,
             signal: new AbortController().signal,
             maxDead: 10,
+            shared: true,
             deadKeys: async () => new Set(),
           });
           expect(result.dead).toEqual([]);

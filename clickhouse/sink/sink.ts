@@ -20,7 +20,7 @@ import { LARGE_ROWS, Pace } from './pace.ts';
 import { Rows } from './rows.ts';
 import { Meter, type SinkStats } from './stats.ts';
 import { isShapeError } from './store.ts';
-import { Held, SinkTable } from './table.ts';
+import { Held, Reshaped, SinkTable } from './table.ts';
 import { Watermarks } from './watermarks.ts';
 
 /** Consumer group of all sinks. */
@@ -60,6 +60,7 @@ export function createSink(options: SinkOptions): Sink {
   const tables = new Map<string, SinkTable>();
   const done = new Map<string, number>();
   const blocked = new Map<string, { readonly more: number; readonly reason: string }>();
+  const shared = new Map<string, boolean>();
   const gate = new Gate(CONCURRENT_INSERTS);
   const buffers: Rows[] = [];
   const pace = new Pace(config.minFlushMs);
@@ -76,6 +77,7 @@ export function createSink(options: SinkOptions): Sink {
   const refresh = async (): Promise<readonly TableEntry[]> => {
     const entries = await registry.tables();
     const seen = new Set(entries.map((entry) => entry.topic));
+    shared.clear();
     for (const topic of tables.keys()) {
       if (seen.has(topic)) continue;
       tables.delete(topic);
@@ -100,6 +102,17 @@ export function createSink(options: SinkOptions): Sink {
     return found;
   };
 
+  /** True if the topic has several partitions. Looked up once per set of tables. */
+  const isShared = async (topic: string): Promise<boolean> => {
+    let several = shared.get(topic);
+    if (several === undefined) {
+      const info = (await log.topics(topic)).find((candidate) => candidate.topic === topic);
+      several = (info?.partitions ?? 1) > 1;
+      shared.set(topic, several);
+    }
+    return several;
+  };
+
   const apply = async (table: SinkTable, batch: DeliveredBatch, signal: AbortSignal): Promise<Applied> => {
     const leave = await gate.enter(signal);
     const rows = buffers.pop() ?? new Rows(1024 * 1024);
@@ -110,6 +123,7 @@ export function createSink(options: SinkOptions): Sink {
             warehouse,
             signal,
             maxDead: MAX_OPEN,
+            shared: await isShared(batch.topic),
             deadKeys: (keys) => deadKeys(pool, batch.topic, keys),
           });
           // After a failure the connection may still hold the buffer: it is not used again.
@@ -117,7 +131,8 @@ export function createSink(options: SinkOptions): Sink {
           return applied;
         } catch (error) {
           // The table was replaced or altered by someone else: look again.
-          if (!isShapeError(error) || attempt === ATTEMPTS) throw error;
+          const reshaped = isShapeError(error) || error instanceof Reshaped;
+          if (!reshaped || attempt === ATTEMPTS) throw error;
           table.invalidate();
         }
       }

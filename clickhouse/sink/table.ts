@@ -17,6 +17,7 @@ import {
   createTable,
   evolve,
   historyName,
+  isUnchanged,
   nullableOf,
   readTable,
 } from '../tables/index.ts';
@@ -26,6 +27,13 @@ import { compilePlan, type Plan } from './plan.ts';
 export class Held extends HubError {
   constructor(message: string) {
     super('SINK_HELD', message, { disposition: 'transient' });
+  }
+}
+
+/** The table was altered while rows were on their way into it; they have to be sent again. */
+export class Reshaped extends HubError {
+  constructor(table: string) {
+    super('TABLE_RESHAPED', `${table} was altered during an insert.`, { disposition: 'transient' });
   }
 }
 
@@ -59,6 +67,17 @@ export class SinkTable {
     this.history = null;
     this.latest = null;
     this.plans.clear();
+  }
+
+  /**
+   * After an insert: throws Reshaped if the table is not what it was before. A part written under a
+   * column's old name while the column is renamed is not touched by the renaming, and its values are
+   * not seen again.
+   */
+  async confirm(applied: AppliedTable, history: AppliedTable | null): Promise<void> {
+    for (const table of history === null ? [applied] : [applied, history]) {
+      if (!(await isUnchanged(this.#warehouse, table))) throw new Reshaped(this.entry.topic);
+    }
   }
 
   /** Makes a plan for events of `version` (null: the newest), altering the table first if it is older. */

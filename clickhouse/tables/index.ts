@@ -19,4 +19,4 @@ export {
   wantedColumns,
   warehouseColumn,
 } from './model.ts';
-export { readTable } from './state.ts';
+export { isUnchanged, readTable } from './state.ts';
