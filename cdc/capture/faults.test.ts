@@ -28,7 +28,7 @@ async function work(
         `INSERT INTO t VALUES (${id}, 'i${count}', repeat(md5('${count}'), 300)) ON CONFLICT (id) DO UPDATE SET a = 'conflict'`,
         `UPDATE t SET a = 'u${count}.${step}' WHERE id % 7 = ${id % 7}`,
         `DELETE FROM t WHERE id = ${id}`,
-        `UPDATE t SET id = ${id + 1000 + count * 10} WHERE id = ${id}`,
+        `UPDATE t SET id = ${id + 1000 + count * 1000 + step * 100} WHERE id = ${id}`,
         `DELETE FROM t WHERE id > 1000 AND id % 3 = ${id % 3}`,
       ]);
       await client.query(`SAVEPOINT s; ${sql}`);

@@ -140,7 +140,7 @@ describe('introspectTables', () => {
   it('says why a table cannot be read', async () => {
     await client.query(`CREATE ROLE reader LOGIN PASSWORD 'x'; GRANT SELECT ON composite TO reader;
       GRANT SELECT ON plain TO reader; ALTER TABLE plain ENABLE ROW LEVEL SECURITY`);
-    const reader = new pg.Client(server.url.replace(/\/\/bac:[^@]*@/, '//reader:x@'));
+    const reader = new pg.Client(server.url.replace(/\/\/postgres:[^@]*@/, '//reader:x@'));
     await reader.connect();
     const found = await introspectTables(reader, 's', { tables: ['composite', 'plain', 'by_index'] });
     expect(found.map(({ schema, reason }) => [schema.table, reason?.code])).toEqual([
@@ -182,7 +182,7 @@ describe('preflight', () => {
   };
 
   it('passes a server that is fit', async () => {
-    expect(await preflight(server.url, 'postgres')).toMatchObject({ database: 'bac', user: 'bac' });
+    expect(await preflight(server.url, 'postgres')).toMatchObject({ database: 'bac', user: 'postgres' });
   });
 
   it.each([
@@ -200,7 +200,7 @@ describe('preflight', () => {
 
   it('says that the user may not replicate, and that the kind is wrong', async () => {
     await client.query("CREATE ROLE plain_user LOGIN PASSWORD 'x'");
-    const url = server.url.replace(/\/\/bac:[^@]*@/, '//plain_user:x@');
+    const url = server.url.replace(/\/\/postgres:[^@]*@/, '//plain_user:x@');
     await expect(preflight(url, 'postgres')).rejects.toMatchObject({ code: 'SOURCE_NO_REPLICATION_RIGHT' });
     await expect(preflight(server.url, 'yugabytedb')).rejects.toMatchObject({ code: 'SOURCE_KIND_WRONG' });
   });

@@ -9,7 +9,9 @@ let client: pg.Client;
 const profile = profileOf('postgres');
 
 const connect = async (user?: string): Promise<pg.Client> => {
-  const connected = new pg.Client(user ? server.url.replace(/\/\/bac:[^@]*@/, `//${user}:x@`) : server.url);
+  const connected = new pg.Client(
+    user ? server.url.replace(/\/\/postgres:[^@]*@/, `//${user}:x@`) : server.url,
+  );
   await connected.connect();
   return connected;
 };

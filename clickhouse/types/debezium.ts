@@ -1,5 +1,5 @@
 import type { ScalarType } from '#kernel';
-import type { ExactJson } from './encode.ts';
+import type { ExactJson } from './exact-json.ts';
 import { decimalOf } from './map.ts';
 
 /**

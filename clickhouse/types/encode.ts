@@ -1,18 +1,10 @@
 import { type ColumnType, HubError, type ScalarType } from '#kernel';
 import { parseArray } from './arrays.ts';
 import { debeziumScalar } from './debezium.ts';
+import type { ExactJson } from './exact-json.ts';
 import { decimalOf, NULL_ARRAY } from './map.ts';
 import { type Plain, plainNumeric, plainTime } from './odd.ts';
 import { escapeBytes, escapeField, NULL_FIELD, quoteElement } from './text.ts';
-
-/** A JSON value; numbers that a double cannot hold exactly are given as their text. */
-export type ExactJson =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly ExactJson[]
-  | { readonly [name: string]: ExactJson };
 
 /** One field of TabSeparated, and the exact source text when the field only stands in for it. */
 export interface Encoded {

@@ -1,6 +1,6 @@
-import type { Report } from './checks.ts';
 import { ExpressionError, fieldsOf, parseExpression } from './expression.ts';
 import { type App, type EntityModel, type FieldModel, resolvePath } from './model.ts';
+import type { Report } from './problems.ts';
 import { hint } from './schema-problems.ts';
 
 type Apps = ReadonlyMap<string, App>;

@@ -1,5 +1,5 @@
-import type { Report } from './checks.ts';
 import type { EntityModel } from './model.ts';
+import type { Report } from './problems.ts';
 import { hint } from './schema-problems.ts';
 
 /** Every state known, reachable, and either terminal or with a way out. */

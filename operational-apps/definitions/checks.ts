@@ -8,7 +8,7 @@ import {
   resolvePath,
   SYSTEM_COLUMNS,
 } from './model.ts';
-import type { Problem } from './problems.ts';
+import type { Problem, Report } from './problems.ts';
 import { hint } from './schema-problems.ts';
 import type { Path, Source } from './source.ts';
 
@@ -16,9 +16,6 @@ export interface Checked {
   readonly app: App;
   readonly source: Source;
 }
-
-/** Reports a problem at a path inside one entity. */
-export type Report = (path: Path, message: string, at?: 'key' | 'value') => void;
 
 const RESERVED_APPS = new Set(['bac', 'public', 'information_schema', 'default', 'system']);
 const SEARCHABLE = new Set(['text', 'email', 'phone', 'url', 'richText', 'select']);

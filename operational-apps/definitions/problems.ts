@@ -24,3 +24,6 @@ export function invalidApps(problems: readonly Problem[]): HubError {
     details: { problems: sorted },
   });
 }
+
+/** Reports a problem at a path inside one entity. */
+export type Report = (path: readonly PropertyKey[], message: string, at?: 'key' | 'value') => void;

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { LogRecord } from '#kernel';
-import { column, event, scalar, tableSchema } from '../clickhouse/sink/testing/events.ts';
-import { testWorld } from '../clickhouse/sink/testing/world.ts';
+import { column, event, scalar, tableSchema } from '../../clickhouse/sink/testing/events.ts';
+import { testWorld } from '../../clickhouse/sink/testing/world.ts';
 
 /**
  * Events waiting in the log until all are in ClickHouse: five tables, rows of about 300 bytes, 60 %
- * inserts, 30 % updates, 10 % deletes. Run: node bench/sink-drain.ts [events]
+ * inserts, 30 % updates, 10 % deletes. Run: node bench/micro/sink-drain.ts [events]
  */
 const EVENTS = Number(process.argv[2] ?? 1_000_000);
 const TABLES = 5;

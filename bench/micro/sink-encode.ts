@@ -1,14 +1,14 @@
 import type { StoredRecord, TableSchema } from '#kernel';
-import { BatchEncoder } from '../clickhouse/sink/batch.ts';
-import { compilePlan } from '../clickhouse/sink/plan.ts';
-import { Rows } from '../clickhouse/sink/rows.ts';
-import { column, event, scalar } from '../clickhouse/sink/testing/events.ts';
-import { type AppliedTable, wantedColumns } from '../clickhouse/tables/index.ts';
+import { BatchEncoder } from '../../clickhouse/sink/batch.ts';
+import { compilePlan } from '../../clickhouse/sink/plan.ts';
+import { Rows } from '../../clickhouse/sink/rows.ts';
+import { column, event, scalar } from '../../clickhouse/sink/testing/events.ts';
+import { type AppliedTable, wantedColumns } from '../../clickhouse/tables/index.ts';
 
 /**
  * Cost of one change event on one core from its bytes in the log to its row in an insert's body.
  * Events of about 300-byte rows, 60 % inserts, 30 % updates, 10 % deletes; beside it JSON.parse alone
- * on the same bytes, and the general path that foreign events take. Run: node bench/sink-encode.ts
+ * on the same bytes, and the general path that foreign events take. Run: node bench/micro/sink-encode.ts
  */
 const EVENTS = 20_000;
 const ROUNDS = 15;

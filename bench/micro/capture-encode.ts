@@ -1,13 +1,13 @@
 import type { LogRecord, TableSchema } from '#kernel';
-import { Arena, TableEncoder, TransactionBlock } from '../cdc/events/index.ts';
-import { Decoder } from '../cdc/pgoutput/index.ts';
-import { encode } from '../cdc/pgoutput/testing.ts';
-import { Frames } from '../cdc/replication/index.ts';
+import { Arena, TableEncoder, TransactionBlock } from '../../cdc/events/index.ts';
+import { Decoder } from '../../cdc/pgoutput/index.ts';
+import { encode } from '../../cdc/pgoutput/testing.ts';
+import { Frames } from '../../cdc/replication/index.ts';
 
 /**
  * Cost of one row on one core from wire bytes to finished change event: framing, decoding, encoding.
  * Rows of about 300 bytes, 60 % inserts, 30 % updates, 10 % deletes; beside it the same events through
- * JavaScript objects and JSON.stringify. Run: node bench/capture-encode.ts
+ * JavaScript objects and JSON.stringify. Run: node bench/micro/capture-encode.ts
  */
 const ROWS = 200_000;
 const ROUNDS = 7;
