@@ -1,0 +1,89 @@
+import { tableKey } from '#kernel';
+import { type CatalogTable, introspectTables } from '../catalog/index.ts';
+import { ensurePublication, type Publication, publicationsOf } from '../slots/index.ts';
+import type { SourceClient } from './source-client.ts';
+
+export interface SourceCatalogOptions {
+  readonly source: string;
+  readonly client: SourceClient;
+  /** Asked for by the operator; undefined = all. */
+  readonly wanted: readonly string[] | undefined;
+}
+
+/** What the source has of the tables asked for, and what of them it publishes. */
+export class SourceCatalog {
+  readonly client: SourceClient;
+  readonly #options: SourceCatalogOptions;
+  #tables: ReadonlyMap<string, CatalogTable> = new Map();
+  /** What the publication held before it was last brought in line. */
+  #published: ReadonlySet<string> = new Set();
+  #publication: Publication = { names: [], discovers: false, pending: [] };
+
+  constructor(options: SourceCatalogOptions) {
+    this.#options = options;
+    this.client = options.client;
+  }
+
+  /** As last looked at, by `schema.table`. */
+  get tables(): ReadonlyMap<string, CatalogTable> {
+    return this.#tables;
+  }
+
+  get publication(): Publication {
+    return this.#publication;
+  }
+
+  /** True if the table was in the publication before it was last brought in line. */
+  wasPublished(key: string): boolean {
+    return this.#published.has(key);
+  }
+
+  /** True if the table is not in the publication yet: it is locked. */
+  isPending(key: string): boolean {
+    return this.#publication.pending.some((waiting) => tableKey(waiting) === key);
+  }
+
+  /** True if the operator asked for this table. The hub's own schema never is captured. */
+  wants(schema: string, table: string): boolean {
+    if (schema === 'bac') return false;
+    const { wanted } = this.#options;
+    if (!wanted) return true;
+    return wanted.some((name) => {
+      const full = name.includes('.') ? name : `public.${name}`;
+      return full === `${schema}.${table}` || full === `${schema}.*`;
+    });
+  }
+
+  /** Publishes what is to be captured; before the slot is made, and again when tables come and go. */
+  async publish(): Promise<void> {
+    const { client, source, wanted } = this.#options;
+    const { changes } = publicationsOf(source);
+    await client.use(async (connection) => {
+      const { rows } = await connection.query<{ schema: string; table: string }>(
+        // Not pg_publication_tables: that waits for locked tables.
+        `SELECT n.nspname AS schema, c.relname AS table FROM pg_publication p
+         JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid
+         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1`,
+        [changes],
+      );
+      this.#published = new Set(rows.map(tableKey));
+      const chosen = wanted
+        ? (await introspectTables(connection, source))
+            .map(({ schema }) => schema)
+            .filter(({ schema, table }) => this.wants(schema, table))
+        : 'all';
+      this.#publication = await ensurePublication(connection, source, chosen, client.profile);
+    });
+  }
+
+  /** Reads the catalog again. */
+  async look(): Promise<void> {
+    const { client, source } = this.#options;
+    const found = await client.use((connection) => introspectTables(connection, source));
+    this.#tables = new Map(
+      found
+        .filter(({ schema }) => this.wants(schema.schema, schema.table))
+        .map((table) => [tableKey(table.schema), table]),
+    );
+  }
+}
