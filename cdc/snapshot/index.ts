@@ -1,4 +1,4 @@
-export { type FieldSql, fieldSql, numericRule, oddArraySql, oddSql, snapshotFields } from './expressions.ts';
+export { numericRule, oddArraySql, oddSql, snapshotFields } from './expressions.ts';
 export { openSessions, type Sessions } from './sessions.ts';
 export {
   createSnapshotter,

@@ -1,1 +1,1 @@
-export { createSnapshotTarget, LOAD_SETTINGS, loadStatement, type SnapshotTargetOptions } from './target.ts';
+export { createSnapshotTarget, type SnapshotTargetOptions } from './target.ts';

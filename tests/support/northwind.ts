@@ -5,7 +5,7 @@ import pg from 'pg';
 const FILE = fileURLToPath(new URL('../../../shared/data/northwind.sql', import.meta.url));
 
 /** The Northwind sample (14 tables), where the data folder is there; CI must have it. */
-export const hasNorthwind = (): boolean => existsSync(FILE) || process.env.BAC_REQUIRE_ALL === '1';
+export const hasNorthwind = (): boolean => existsSync(FILE) || process.env.HUB_TEST_REQUIRE_ALL === '1';
 
 /** Creates database `northwind` beside `url`'s and loads it; returns its connection string. */
 export async function loadNorthwind(url: string): Promise<string> {
