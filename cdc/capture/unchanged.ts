@@ -8,6 +8,10 @@ import type { SourceClient } from './source-client.ts';
 const VISIBLE_MS = 5000;
 const POLL_MS = 5;
 
+/** SQLSTATEs of a name that was changed between asking for it and using it: column, table, schema. */
+const RENAMED = new Set(['42703', '42P01', '3F000']);
+const ATTEMPTS = 10;
+
 /** The relation's present names: it and its columns may have been renamed since the change. */
 const NAMES_SQL = `
 SELECT n.nspname AS schema, c.relname AS table, c.relkind = 'p' AS root, a.attnum, a.attname AS name
@@ -49,7 +53,13 @@ export async function completed(
   const values = await client.use(async (connection) => {
     await visible(connection, xid);
     const wanted = missing.map(({ column }) => column.attnum);
-    return currentValues(connection, change.oid, key, wanted);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await currentValues(connection, change.oid, key, wanted);
+      } catch (error) {
+        if (!RENAMED.has((error as { code?: string }).code ?? '') || attempt === ATTEMPTS) throw error;
+      }
+    }
   });
   if (values === null) return null;
   const filled = missing.map(({ column, at }) => ({ at, value: values.get(column.attnum) }));
