@@ -104,6 +104,12 @@ export interface TableOrigin {
   readonly lastAttnum: number;
   /** Storage file(s) of the table; another one means that every row has been rewritten since. */
   readonly storage: string;
+  /**
+   * By attribute number: which transaction last changed the column's catalog entry. New storage and a
+   * changed entry together mean that the column's values were rewritten (ALTER TYPE ... USING), of which
+   * the stream says nothing. Absent where the source keeps no such mark (YugabyteDB).
+   */
+  readonly marks?: Readonly<Record<string, string>>;
 }
 
 export const topicOf = (id: TableId): string => `${id.source}.${id.schema}.${id.table}`;

@@ -77,6 +77,24 @@ test('a changed type, a rewrite and a table made again begin a new generation', 
   expect((await entryOf(at, 't'))!.generation).toBe(3);
 });
 
+test('values rewritten under the same type begin a new generation; truncate and rename do not', async () => {
+  await using at = await world();
+  const { app } = at;
+  await app.query(
+    'CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t SELECT i, i FROM generate_series(1, 100) i',
+  );
+  await at.capture({ rescanMs: 300, partitions: 1 }).start();
+  await add(at);
+  await streams(at, 't');
+  await app.query('TRUNCATE t; INSERT INTO t SELECT i, i FROM generate_series(1, 50) i');
+  await converges(at, app, 't', ['id']);
+  await app.query('ALTER TABLE t RENAME a TO b; INSERT INTO t VALUES (51, 51)');
+  await converges(at, app, 't', ['id']);
+  await app.query('ALTER TABLE t ALTER b TYPE bigint; ALTER TABLE t ALTER b TYPE int USING 7');
+  await converges(at, app, 't', ['id']);
+  expect((await entryOf(at, 't'))!.state).toBe('streaming');
+});
+
 test('a table that nobody writes to gets its new shape as well', async () => {
   await using at = await world();
   const { app } = at;

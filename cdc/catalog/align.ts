@@ -80,6 +80,8 @@ function compare(
   const attributes = new Map(catalog.attributes.map((attribute) => [attribute.attnum, attribute]));
   const before = new Map(previous.columns.map((column) => [column.attnum, column]));
   const now = new Map(catalog.schema.columns.map((column) => [column.attnum, column]));
+  const rewritten = rewrittenColumn(previous, catalog);
+  if (rewritten) return again(`the values of ${rewritten} were rewritten`);
   const details: string[] = [];
   const columns: Column[] = [];
   for (const [index, attnum] of attnums.entries()) {
@@ -135,11 +137,32 @@ function compare(
         lastAttnum: Math.max(previous.origin?.lastAttnum ?? 0, ...attnums),
         // Kept from `previous`: what was rewritten after it stays suspicious until the next snapshot.
         storage: previous.origin?.storage ?? '',
+        ...(sameStorage(previous, catalog)
+          ? { marks: catalog.schema.origin?.marks }
+          : { marks: previous.origin?.marks }),
       },
     },
     change: details.length === 0 ? 'same' : 'compatible',
     details,
   };
+}
+
+const sameStorage = (previous: TableSchema, catalog: CatalogTable): boolean =>
+  previous.origin?.storage === catalog.schema.origin?.storage;
+
+/**
+ * A column that the table had before and whose type was altered, even if it is the same again: its
+ * catalog entry is younger and the table lies in new files. TRUNCATE and VACUUM FULL only make new
+ * files, renaming only a new entry.
+ */
+function rewrittenColumn(previous: TableSchema, catalog: CatalogTable): string | null {
+  const [before, now] = [previous.origin?.marks, catalog.schema.origin?.marks];
+  if (!before || !now || sameStorage(previous, catalog)) return null;
+  const column = previous.columns.find(({ attnum }) => {
+    const dropped = catalog.attributes.find((attribute) => attribute.attnum === attnum)?.dropped ?? true;
+    return !dropped && before[attnum] !== undefined && before[attnum] !== now[attnum];
+  });
+  return column?.name ?? null;
 }
 
 /** OIDs of built-in types, which are the same on every server. */

@@ -73,12 +73,12 @@ async function describe(
   source: string,
   tables: readonly TableRow[],
 ): Promise<CatalogTable[]> {
-  const { rows: versions } = await client.query<{ version: number }>(
-    "SELECT current_setting('server_version_num')::int4 AS version",
+  const { rows: servers } = await client.query<{ version: number; yugabyte: boolean }>(
+    "SELECT current_setting('server_version_num')::int4 AS version, current_setting('server_version') LIKE '%-YB-%' AS yugabyte",
   );
-  const version = versions[0]!.version;
+  const { version, yugabyte } = servers[0]!;
   const oids = tables.map((table) => table.oid);
-  const { rows: columns } = await client.query<ColumnRow>(columnsSql(version), [oids]);
+  const { rows: columns } = await client.query<ColumnRow>(columnsSql(version, yugabyte), [oids]);
   const { rows: indexes } = await client.query<IndexRow>(INDEXES_SQL, [oids]);
   const storages = await readStorage(client, oids);
   const types = await loadTypes(
@@ -127,7 +127,12 @@ async function describe(
         ...key,
         fullIdentity: table.identity === 'f',
         ...(table.comment === null ? {} : { comment: table.comment }),
-        origin: { oid: table.oid, lastAttnum: table.last_attnum, storage: storage?.storage ?? '' },
+        origin: {
+          oid: table.oid,
+          lastAttnum: table.last_attnum,
+          storage: storage?.storage ?? '',
+          ...(yugabyte ? {} : { marks: Object.fromEntries(all.map((row) => [row.attnum, row.mark ?? ''])) }),
+        },
       },
       oid: table.oid,
       partitioned: table.relkind === 'p',

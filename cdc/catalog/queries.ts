@@ -41,10 +41,12 @@ export interface ColumnRow {
   readonly has_missing: boolean;
   readonly missing: string | null;
   readonly comment: string | null;
+  /** Transaction that last changed this catalog entry; null on YugabyteDB, which has no such column. */
+  readonly mark: string | null;
 }
 
 /** `$1` table OIDs. Generated columns exist from PostgreSQL 12, missing values from 11. */
-export const columnsSql = (serverVersion: number): string => `
+export const columnsSql = (serverVersion: number, yugabyte: boolean): string => `
 SELECT a.attrelid::int8::float8 AS relid, a.attnum::int4 AS attnum, a.attname AS name, a.attisdropped AS dropped,
   a.atttypid::int8::float8 AS type, a.atttypmod AS typmod,
   CASE WHEN a.attisdropped THEN NULL ELSE format_type(a.atttypid, a.atttypmod) END AS declared,
@@ -58,7 +60,8 @@ SELECT a.attrelid::int8::float8 AS relid, a.attnum::int4 AS attnum, a.attname AS
     ELSE substr(a.attmissingval::text, 2, length(a.attmissingval::text) - 2) END AS missing`
       : 'false AS has_missing, NULL::text AS missing'
   },
-  col_description(a.attrelid, a.attnum) AS comment
+  col_description(a.attrelid, a.attnum) AS comment,
+  ${yugabyte ? 'NULL::text' : 'a.xmin::text'} AS mark
 FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 ORDER BY a.attrelid, a.attnum`;
 

@@ -8,7 +8,6 @@ import { compareTable } from '#tests/compare';
 import { eventually } from '#tests/eventually';
 import { testHub } from '#tests/hub';
 import { hasNorthwind, loadNorthwind } from '#tests/northwind';
-import { seeded } from '#tests/random';
 
 const MIX = [
   "INSERT INTO orders (order_id, customer_id, employee_id, order_date, freight) SELECT 20000 + g, 'ALFKI', 1, '2024-01-01', g FROM generate_series(1, 500) g",
@@ -42,9 +41,9 @@ test.skipIf(!hasNorthwind())(
     expect((await verify()).tables).toHaveLength(14);
 
     const client = new pg.Client({ connectionString: url });
+    client.on('error', () => {}); // the hub is stopped while a failing test still holds it
     await client.connect();
-    const random = seeded(7);
-    for (const statement of MIX.toSorted(() => random.next() - 0.5)) await client.query(statement);
+    for (const statement of MIX) await client.query(statement);
     expect((await verify()).ok).toBe(true);
 
     // And by a comparison that shares nothing with the product's own.
