@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS `shop`.`kinds` (
   `decimals` Array(Nullable(Decimal(30, 10))),
   `moments` Array(Nullable(DateTime64(6, 'UTC'))),
   `blobs` Array(Nullable(String)),
+  `jsons` Array(Nullable(String)),
   _raw Map(String, String) COMMENT 'Exact source text of values their column cannot hold',
   _version UInt64 DEFAULT 4503599627370496 COMMENT 'Order of changes: generation and position in the source',
   _deleted UInt8 DEFAULT 0 COMMENT '1 = the row was deleted at the source',
@@ -40,4 +41,4 @@ ENGINE = ReplacingMergeTree(_version, _deleted)
 PRIMARY KEY (`id`)
 ORDER BY (`id`)
 SETTINGS allow_nullable_key = 1
-COMMENT '{"bac":1,"generation":1,"version":1,"key":[1],"columns":{"id":1,"bool":2,"int2":3,"int4":4,"int8":5,"float4":6,"float8":7,"money":8,"ratio":9,"huge":10,"free":11,"wide":12,"tens":13,"text":14,"bytes":15,"date":16,"ts":17,"tstz":18,"time":19,"timetz":20,"interval":21,"uuid":22,"json":23,"enum":24,"other":25,"texts":26,"ints":27,"bools":28,"decimals":29,"moments":30,"blobs":31},"comment":"One column of each type"}'
+COMMENT '{"bac":1,"generation":1,"version":1,"key":[1],"columns":{"id":1,"bool":2,"int2":3,"int4":4,"int8":5,"float4":6,"float8":7,"money":8,"ratio":9,"huge":10,"free":11,"wide":12,"tens":13,"text":14,"bytes":15,"date":16,"ts":17,"tstz":18,"time":19,"timetz":20,"interval":21,"uuid":22,"json":23,"enum":24,"other":25,"texts":26,"ints":27,"bools":28,"decimals":29,"moments":30,"blobs":31,"jsons":32},"comment":"One column of each type"}'
