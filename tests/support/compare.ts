@@ -55,7 +55,7 @@ function warehouseText(column: ColumnRow): string {
       return `ifNull(lower(hex(${name})), '∅')`;
     case 'double precision':
     case 'real':
-      return `ifNull(lower(hex(reverse(reinterpretAsString(${name})))), '∅')`;
+      return `ifNull(arrayStringConcat(arrayReverse(extractAll(lower(hex(${name})), '..'))), '∅')`;
     case 'timestamp without time zone':
       return orRaw(`replaceRegexpOne(replaceRegexpOne(toString(${name}), '0+$', ''), '\\\\.$', '')`);
     case 'timestamp with time zone':
