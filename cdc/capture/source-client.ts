@@ -57,9 +57,9 @@ export class SourceClient {
     return next;
   }
 
-  /** Write position now; 0 where the source cannot tell. */
+  /** Durable write position now; 0 where the source cannot tell. */
   async position(): Promise<number> {
-    const sql = this.profile.currentPosition;
+    const sql = this.profile.durablePosition;
     if (sql === null) return 0;
     const { rows } = await this.use((client) => client.query<{ lsn: string }>(sql));
     return parseLsn(rows[0]!.lsn);

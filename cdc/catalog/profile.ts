@@ -8,8 +8,14 @@ export interface SourceProfile {
   readonly kind: SourceKind;
   /** `pg_export_snapshot()` lets several sessions read one moment. */
   readonly exportSnapshot: boolean;
-  /** SQL giving `lsn` (text): the write position now; null = there is none to ask for. */
+  /** SQL giving `lsn` (text): the write position now, above every visible change; null = there is none to ask for. */
   readonly currentPosition: string | null;
+  /**
+   * SQL giving `lsn` (text): up to where the log is on disk. Positions that are kept and compared with
+   * later changes must be of this kind: what a crash of the server takes away beyond it is written
+   * again by other changes under the same numbers.
+   */
+  readonly durablePosition: string | null;
   /**
    * Waiting for the transactions in flight: `mark` gives `mark` (text); `passed` with that as $1 gives
    * `passed` (boolean): all transactions that were running at the mark have ended. null = cannot be asked.
@@ -39,6 +45,7 @@ const POSTGRES: SourceProfile = {
   kind: 'postgres',
   exportSnapshot: true,
   currentPosition: 'SELECT pg_current_wal_insert_lsn()::text AS lsn',
+  durablePosition: 'SELECT pg_current_wal_flush_lsn()::text AS lsn',
   inFlight: {
     mark: 'SELECT txid_snapshot_xmax(txid_current_snapshot())::text AS mark',
     passed: 'SELECT txid_snapshot_xmin(txid_current_snapshot()) >= $1::bigint AS passed',
@@ -58,6 +65,7 @@ const YUGABYTEDB: SourceProfile = {
   kind: 'yugabytedb',
   exportSnapshot: false,
   currentPosition: null,
+  durablePosition: null,
   inFlight: null,
   truncateEvents: false,
   unchangedToast: false,

@@ -62,10 +62,10 @@ export async function repair(context: RepairContext, suspects: readonly Suspect[
 /** The version's position; resolves when nothing below it can still commit. */
 async function fence({ profile, run, watermark, signal }: RepairContext): Promise<number> {
   // Positions of YugabyteDB are in commit order: all up to the watermark is committed.
-  if (profile.currentPosition === null || profile.inFlight === null) return watermark();
-  const { currentPosition, inFlight } = profile;
+  if (profile.durablePosition === null || profile.inFlight === null) return watermark();
+  const { durablePosition, inFlight } = profile;
   const { lsn, mark } = await run(async (client) => {
-    const position = await client.query<{ lsn: string }>(currentPosition);
+    const position = await client.query<{ lsn: string }>(durablePosition);
     const marked = await client.query<{ mark: string }>(inFlight.mark);
     return { lsn: parseLsn(position.rows[0]!.lsn) - 1, mark: marked.rows[0]!.mark };
   });
