@@ -8,5 +8,5 @@ changeLogContract(
     const { log, dir, stop } = await testLog();
     return { log, module: new URL('./fixtures/open.ts', import.meta.url).href, location: dir, stop };
   },
-  { crashes: 60, runs: 200 },
+  { crashes: 24, runs: 80 },
 );
