@@ -23,9 +23,10 @@ const OPEN_SQL =
   "SELECT FROM pg_locks WHERE locktype = 'transactionid' AND granted AND transactionid::text = $1";
 
 /**
- * A change of key leaves out-of-line values out that stayed the same. With one log partition the sink
- * takes them from the row under the old key; with several that row's events are in another partition,
- * at another pace. So they are read from the source: what the row under the new key holds now.
+ * A change of key leaves out-of-line values out that stayed the same. They are read from the source:
+ * what the row under the new key holds now. The warehouse is no safe place to take them from: the old
+ * key's row may be merged away, be in another partition that is read at another pace, or (when the change
+ * is sent again, or a snapshot was ahead of it) already belong to another row under that key.
  *
  * A value that is newer than the change does no harm: the change that made it comes later in the new
  * key's own partition and carries it. A row that is no longer there is deleted or moved by a later

@@ -109,12 +109,9 @@ export class TableEncoder {
     this.#emit(OPS.u, before, change.row, old, lsn, transaction, arena, true);
   }
 
-  /**
-   * A changed key whose new row leaves values out while the old key's events may be in another
-   * partition: they have to be filled in first.
-   */
+  /** A changed key whose new row leaves values out: they have to be filled in first (capture/unchanged.ts). */
   lacksValues(change: Update): boolean {
-    if (this.#options.partitions === 1 || change.oldKind === 'none') return false;
+    if (change.oldKind === 'none') return false;
     return this.#row.lacks(change.row, change.old) && this.#key.differs(change.old, change.row);
   }
 

@@ -178,9 +178,9 @@ async function keepLastDeleted(
   table: SinkTable,
   context: ApplyContext,
 ): Promise<void> {
-  const { rows } = encoder;
-  const last = rows.count - 1;
-  if (!rows.deleted[last] || !rows.live[last]) return;
+  const { rows, openDelete } = encoder;
+  if (openDelete === null || !rows.live[openDelete.row]) return;
+  const { row: last, prior } = openDelete;
   const applied = await table.ready();
   if (
     !applied.columns.some(
@@ -194,7 +194,6 @@ async function keepLastDeleted(
     (attnum) => own[applied.columns.findIndex((column) => column.attnum === attnum)]!,
   );
   let from: readonly string[] | null = null;
-  const prior = encoder.priorOf(last);
   if (prior !== undefined) {
     const whole = !rows.deleted[prior] && !encoder.holes.some((hole) => hole.row === prior);
     from = whole ? rows.fields(prior) : null;
@@ -211,35 +210,42 @@ async function keepLastDeleted(
 }
 
 /**
- * Completes rows with unchanged values from the warehouse. A row that is not there, or deleted, or
- * newer: the event is of a row that a later event deletes or has already been applied, and is left out.
+ * Completes rows with unchanged values from the warehouse. A row that is not there, or deleted: the
+ * event is of a row that a later event deletes. One that is as new: the event has been applied already,
+ * and what it left out may by now be another row's under the key it came from. Both are left out.
  */
 async function fillHoles(encoder: BatchEncoder, table: SinkTable, context: ApplyContext): Promise<void> {
   const { rows, holes } = encoder;
   const applied = await table.ready();
-  const width = applied.columns.length;
-  const at = systemField(width);
+  const at = systemField(applied.columns.length);
   const positions = applied.key.map((attnum) =>
     applied.columns.findIndex((column) => column.attnum === attnum),
   );
   const plan = [...table.plans.values()][0] ?? table.latest;
   if (plan === null || plan === undefined) return;
-  const open = holes.splice(0);
-  const keyOf = (row: number): string[] => {
-    const fields = rows.fields(row);
-    return positions.map((position) => fields[position]!);
-  };
-  const keys = open.map((hole) => hole.from ?? keyOf(hole.row));
-  const found = await currentRows(context.warehouse, applied, keys);
-  for (const [index, hole] of open.entries()) {
+  const versionOf = (fields: readonly string[]): bigint => BigInt(fields[at.version]!);
+  const live = (fields: readonly string[] | undefined, before: bigint): readonly string[] | null =>
+    fields !== undefined && fields[at.deleted] === '0' && versionOf(fields) < before ? fields : null;
+  const open = holes.splice(0).map((hole) => {
     const own = rows.fields(hole.row);
-    const version = BigInt(own[at.version]!);
-    let current = found.get(keys[index]!.join('\t')) ?? null;
-    const superseded = current !== null && BigInt(current[at.version]!) >= version;
-    if (current !== null && (superseded || current[at.deleted] === '1')) current = null;
-    const moved = hole.created || hole.from !== null;
-    if (moved && current === null) {
-      current = await movedRow(context.warehouse, applied, own[at.version]!, keyOf(hole.row));
+    return { ...hole, own, key: positions.map((position) => own[position]!) };
+  });
+  const keys = open.flatMap(({ key, moved }) => (moved?.from ? [key, moved.from] : [key]));
+  const found = await currentRows(context.warehouse, applied, keys);
+  for (const { own, key, ...hole } of open) {
+    const version = versionOf(own);
+    const present = found.get(key.join('\t'));
+    if (present !== undefined && versionOf(present) >= version) {
+      rows.live[hole.row] = false;
+      continue;
+    }
+    let current = live(present, version);
+    if (hole.moved !== null) {
+      const created = versionOf(rows.fields(hole.moved.row));
+      // What this key held before the row moved here was another row.
+      if (current !== null && versionOf(current) < created) current = null;
+      current ??= hole.moved.from && live(found.get(hole.moved.from.join('\t')), version);
+      current ??= await movedRow(context.warehouse, applied, String(created), key);
     }
     if (current !== null) mergeFields(rows, hole.row, current, hole.fields, plan);
     else {

@@ -45,7 +45,6 @@ const BEFORE_NULL = Buffer.from('{"before":null,"after":{');
 const BEFORE_ROW = Buffer.from('{"before":{');
 const AFTER_ROW = Buffer.from(',"after":{');
 const RAW_EMPTY = Buffer.from('{}\t');
-const OP_CREATE = 0x63;
 const OP_DELETE = 0x64;
 const OP_TRUNCATE = 0x74;
 
@@ -76,6 +75,7 @@ export class BatchEncoder {
   readonly #tail = new Tail();
   readonly #version = new VersionWriter();
   readonly #time = new TimeWriter();
+  /** Only Debezium's: the native reader leaves nothing out when a key changes. */
   #lastDelete: { lsn: number; row: number; prior: number | undefined } | null = null;
 
   constructor(rows: Rows) {
@@ -92,9 +92,9 @@ export class BatchEncoder {
     this.#lastDelete = null;
   }
 
-  /** The row of the same key before the last row, if that is a delete. */
-  priorOf(row: number): number | undefined {
-    return this.#lastDelete?.row === row ? this.#lastDelete.prior : undefined;
+  /** The last row if that is a delete which may be the first half of a changed key, and the row of its key before it. */
+  get openDelete(): { row: number; prior: number | undefined } | null {
+    return this.#lastDelete?.row === this.rows.count - 1 ? this.#lastDelete : null;
   }
 
   run(records: readonly StoredRecord[], target: EncodeTarget): Stop {
@@ -139,7 +139,7 @@ export class BatchEncoder {
     rows.at = this.#scanner.to;
     this.#raw(RAW_EMPTY);
     this.#system(tail.generation, tail.lsn, deleted, tail.committedAt);
-    this.#add(record, start, deleted, tail.lsn, this.#scanner.holes, tail.op === OP_CREATE, plan, target);
+    this.#add(record, start, deleted, this.#scanner.holes, null, plan, target);
     return DONE;
   }
 
@@ -215,7 +215,8 @@ export class BatchEncoder {
     }
     this.#raw(raw.size === 0 ? RAW_EMPTY : Buffer.from(`${rawField(raw)}\t`));
     this.#system(generation, change.lsn, deleted, change.committedAt);
-    this.#add(record, start, deleted, change.lsn, holes, change.op === 'c', plan, target);
+    const foreign = change.generation === null ? { lsn: change.lsn, created: change.op === 'c' } : null;
+    this.#add(record, start, deleted, holes, foreign, plan, target);
     if (generation < target.generation) this.outdated.add(rows.count - 1);
     return [];
   }
@@ -242,9 +243,8 @@ export class BatchEncoder {
     record: StoredRecord,
     start: number,
     deleted: boolean,
-    lsn: number,
     holes: readonly number[],
-    created: boolean,
+    foreign: { readonly lsn: number; readonly created: boolean } | null,
     plan: Plan,
     target: EncodeTarget,
   ): void {
@@ -254,8 +254,8 @@ export class BatchEncoder {
     const earlier = key === null ? undefined : this.#lastOfKey.get(key);
     if (key !== null) this.#lastOfKey.set(key, row);
     if (earlier !== undefined && !target.everyVersion) rows.live[earlier] = false;
-    if (holes.length > 0) this.#fill(row, holes, earlier, lsn, created, plan);
-    if (deleted) this.#lastDelete = { lsn, row, prior: earlier };
+    if (holes.length > 0) this.#fill(row, holes, earlier, foreign, plan);
+    if (deleted && foreign !== null) this.#lastDelete = { lsn: foreign.lsn, row, prior: earlier };
   }
 
   /** Missing values come from an earlier row of the batch, else they wait for the warehouse's row. */
@@ -263,25 +263,26 @@ export class BatchEncoder {
     row: number,
     holes: readonly number[],
     earlier: number | undefined,
-    lsn: number,
-    created: boolean,
+    foreign: { readonly lsn: number; readonly created: boolean } | null,
     plan: Plan,
   ): void {
     const { rows } = this;
     // A changed key comes as a delete of the old and a create of the new with the same position.
-    const moved = this.#lastDelete?.lsn === lsn ? this.#lastDelete : null;
-    const base = moved === null ? earlier : moved.prior;
+    const last = foreign !== null && this.#lastDelete?.lsn === foreign.lsn ? this.#lastDelete : null;
+    const base = last === null ? earlier : last.prior;
+    const keyOf = (of: number): string[] => plan.key.map((field) => rows.fields(of)[field]!);
     if (base !== undefined && !rows.deleted[base]) {
       const pending = this.holes.find((hole) => hole.row === base);
       const open = holes.filter((field) => pending?.fields.includes(field) ?? false);
       mergeFields(rows, row, rows.fields(base), holes, plan);
       if (open.length === 0) return;
-      const from = pending!.from ?? plan.key.map((field) => rows.fields(base)[field]!);
-      this.holes.push({ row, fields: open, from, created: false });
+      const moved =
+        last === null ? pending!.moved : { from: pending!.moved ? pending!.moved.from : keyOf(base), row };
+      this.holes.push({ row, fields: open, moved });
       return;
     }
-    const from = moved === null ? null : plan.key.map((field) => rows.fields(moved.row)[field]!);
-    this.holes.push({ row, fields: [...holes], from, created });
+    const moved = last !== null || foreign?.created ? { from: last && keyOf(last.row), row } : null;
+    this.holes.push({ row, fields: [...holes], moved });
   }
 }
 

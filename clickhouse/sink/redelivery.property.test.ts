@@ -1,13 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  type LogRecord,
-  type StoredRecord,
-  type TableEntry,
-  type TableSchema,
-  topicOf,
-  UNAVAILABLE,
-} from '#kernel';
+import { type LogRecord, type StoredRecord, type TableEntry, type TableSchema, UNAVAILABLE } from '#kernel';
 import { applyBatch } from './apply.ts';
 import { Rows } from './rows.ts';
 import { SinkTable } from './table.ts';
@@ -34,11 +27,11 @@ const change: fc.Arbitrary<Change> = fc.record({
   kind: fc.oneof(
     { weight: 12, arbitrary: fc.constant('upsert' as const) },
     { weight: 4, arbitrary: fc.constant('delete' as const) },
-    { weight: 3, arbitrary: fc.constant('move' as const) },
+    { weight: 10, arbitrary: fc.constant('move' as const) },
     { weight: 1, arbitrary: fc.constant('truncate' as const) },
   ),
-  id: fc.integer({ min: 1, max: 6 }),
-  to: fc.integer({ min: 1, max: 6 }),
+  id: fc.integer({ min: 1, max: 4 }),
+  to: fc.integer({ min: 1, max: 4 }),
   value: fc.string({ maxLength: 4 }),
   partial: fc.boolean(),
 });
@@ -49,56 +42,116 @@ interface Row {
   readonly big: string;
 }
 
-/** Plays the changes on a model of the source; returns its events and what must be left at the end. */
-function play(schema: TableSchema, changes: readonly Change[]): { records: LogRecord[]; rows: Row[] } {
+interface Step {
+  readonly state: ReadonlyMap<number, Row>;
+  /** The events of the change; `seen` is the source as a reader finds it when it sends them. */
+  readonly send: (seen: ReadonlyMap<number, Row>) => LogRecord[];
+}
+
+/**
+ * Plays the changes on a model of the source. The native reader takes what a changed key leaves out from
+ * the source as it finds it then; Debezium leaves it out.
+ */
+function play(schema: TableSchema, changes: readonly Change[], native: boolean): Step[] {
   const rows = new Map<number, Row>();
-  const records: LogRecord[] = [];
+  const steps: Step[] = [];
   for (const [index, { kind, id, to, value, partial }] of changes.entries()) {
-    const lsn = (index + 1) * 10;
+    const at = { lsn: (index + 1) * 10, gen: native ? 1 : null };
     const now = rows.get(id);
+    let send: Step['send'] = () => [];
     if (kind === 'truncate') {
       rows.clear();
-      records.push(event(schema, 't', null, null, { lsn }));
+      send = () => [event(schema, 't', null, null, at)];
     } else if (kind === 'upsert') {
       const next = { id, small: value, big: now !== undefined && partial ? now.big : `big ${value}` };
       rows.set(id, next);
       const sent = now !== undefined && partial ? { ...next, big: UNAVAILABLE } : next;
-      records.push(event(schema, now === undefined ? 'c' : 'u', null, { ...sent }, { lsn }));
+      send = () => [event(schema, now === undefined ? 'c' : 'u', null, { ...sent }, at)];
     } else if (now !== undefined && kind === 'delete') {
       rows.delete(id);
-      records.push(event(schema, 'd', { id }, null, { lsn }));
-    } else if (now !== undefined && !rows.has(to)) {
+      send = () => [event(schema, 'd', { id }, null, at)];
+    } else if (now !== undefined && kind === 'move' && !rows.has(to)) {
       rows.delete(id);
       rows.set(to, { ...now, id: to });
-      records.push(event(schema, 'd', { id }, null, { lsn }));
-      records.push(
-        event(schema, 'c', null, { ...now, id: to, big: partial ? UNAVAILABLE : now.big }, { lsn }),
-      );
+      send = (seen) => {
+        const big = !partial ? now.big : ((native ? seen.get(to)?.big : undefined) ?? UNAVAILABLE);
+        return [event(schema, 'd', { id }, null, at), event(schema, 'c', null, { ...now, id: to, big }, at)];
+      };
+    }
+    steps.push({ state: new Map(rows), send });
+  }
+  return steps;
+}
+
+const tsv = (text: string): string =>
+  text.replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n');
+
+interface Telling {
+  readonly native: boolean;
+  /** How many changes were made before the snapshot read the table; their events come as well. */
+  readonly snapshotAt: number;
+  /** At most so many changes are made before the reader sends one. */
+  readonly delay: number;
+  /** The reader ends behind `after` changes and begins again so many earlier. */
+  readonly resent: readonly { readonly after: number; readonly back: number }[];
+}
+
+const telling: fc.Arbitrary<Telling> = fc.record({
+  native: fc.boolean(),
+  snapshotAt: fc.nat(20),
+  delay: fc.nat(10),
+  resent: fc.array(fc.record({ after: fc.nat(40), back: fc.integer({ min: 1, max: 20 }) }), {
+    minLength: 1,
+    maxLength: 4,
+  }),
+});
+
+/** What is in the log in the end. */
+function written(steps: readonly Step[], { native, delay, resent }: Telling): LogRecord[] {
+  const records: LogRecord[] = [];
+  const send = (index: number, late: number): void => {
+    const seen = steps[Math.min(index + late, steps.length - 1)]!.state;
+    records.push(...steps[index]!.send(seen));
+  };
+  for (let index = 0; index < steps.length; index += 1) {
+    send(index, native ? delay : 0);
+    for (const { after, back } of resent) {
+      if (after !== index) continue;
+      for (let again = Math.max(0, index - back); again <= index; again += 1)
+        send(again, delay + index - again);
     }
   }
-  return { records, rows: [...rows.values()].sort((a, b) => a.id - b.id) };
+  return records;
 }
 
 test(`deliveries cut and repeated at random leave what the source has (seed ${seed})`, async () => {
   let run = 0;
   await fc.assert(
     fc.asyncProperty(
-      fc.array(change, { minLength: 1, maxLength: 40 }),
+      fc.array(change, { minLength: 10, maxLength: 40 }),
       // A delivery: how many records, and how far the next one starts before its end (a crash in between).
       fc.array(fc.record({ size: fc.integer({ min: 1, max: 12 }), again: fc.integer({ min: 0, max: 12 }) }), {
         minLength: 12,
         maxLength: 30,
       }),
       fc.boolean(),
-      async (changes, deliveries, merge) => {
+      telling,
+      async (changes, deliveries, merge, told) => {
         run += 1;
         const schema = tableSchema(`again_${run}`, [
           column(2, 'small', scalar('text')),
           column(3, 'big', scalar('text')),
         ]);
-        await world.register(schema);
-        const { records, rows } = play(schema, changes);
-        const stored = records.map((record, offset): StoredRecord => ({ ...record, offset }));
+        const steps = play(schema, changes, told.native);
+        const snapshot = told.native
+          ? (steps[told.snapshotAt - 1]?.state ?? new Map<number, Row>())
+          : new Map();
+        await world.register(schema, {
+          rows: [...snapshot.values()]
+            .map((row: Row) => `${row.id}\t${tsv(row.small)}\t${tsv(row.big)}\t{}\n`)
+            .join(''),
+        });
+        const stored = written(steps, told).map((record, offset): StoredRecord => ({ ...record, offset }));
         const buffer = new Rows(1024);
         let at = 0;
         for (let round = 0; at < stored.length; round += 1) {
@@ -111,7 +164,7 @@ test(`deliveries cut and repeated at random leave what the source has (seed ${se
             warehouse: world.warehouse,
             signal: new AbortController().signal,
             maxDead: 10,
-            shared: true,
+            shared: false,
             deadKeys: async () => new Set(),
           });
           expect(result.dead).toEqual([]);
@@ -123,8 +176,8 @@ test(`deliveries cut and repeated at random leave what the source has (seed ${se
           );
           if (round > 200) at = stored.length;
         }
+        const rows = [...steps.at(-1)!.state.values()].sort((a, b) => a.id - b.id);
         expect(await world.rows(schema, 'id, small, big')).toEqual(rows);
-        expect(topicOf(schema)).toContain('again');
       },
     ),
     { seed, numRuns: Number(process.env.RUNS ?? 12) },

@@ -3,10 +3,13 @@ export interface Hole {
   readonly row: number;
   /** Positions of the missing fields. */
   readonly fields: readonly number[];
-  /** Key fields of the row that has the values, when it is not the row's own key. */
-  readonly from: readonly string[] | null;
-  /** A new row: its values can only come from another key. */
-  readonly created: boolean;
+  /** Set if the values come from another key. */
+  readonly moved: {
+    /** That key's fields, if known. */
+    readonly from: readonly string[] | null;
+    /** The row, this one or an earlier one of its key, that the change of key created. */
+    readonly row: number;
+  } | null;
 }
 
 /** Encoded rows of one batch, as TabSeparated text in one growing buffer. */

@@ -56,8 +56,8 @@ test('unchanged values are found in the batch, in the warehouse and behind a cha
     event(schema, 'u', null, { id: 1, big: gone, n: gone, k: 2 }, { lsn: 11 }),
     event(schema, 'c', null, { id: 2, big: 'x'.repeat(100), n: '1.50', k: 0 }, { lsn: 12 }),
     event(schema, 'u', null, { id: 2, big: gone, n: '2', k: 1 }, { lsn: 13 }),
-    event(schema, 'd', { id: 2 }, null, { lsn: 14 }),
-    event(schema, 'c', null, { id: 20, big: gone, n: gone, k: 1 }, { lsn: 14 }),
+    event(schema, 'd', { id: 2 }, null, { lsn: 14, gen: null }),
+    event(schema, 'c', null, { id: 20, big: gone, n: gone, k: 1 }, { lsn: 14, gen: null }),
   ]);
   await world.drained();
   expect(await world.rows(schema, 'id, big, toString(n) AS n, k, _raw')).toEqual([
@@ -65,13 +65,39 @@ test('unchanged values are found in the batch, in the warehouse and behind a cha
     { id: 20, big: 'x'.repeat(100), n: '2', k: 1, _raw: {} },
   ]);
   // The halves of a changed key in two deliveries.
-  await world.append(schema, [event(schema, 'd', { id: 20 }, null, { lsn: 15 })]);
+  await world.append(schema, [event(schema, 'd', { id: 20 }, null, { lsn: 15, gen: null })]);
   await world.drained();
-  await world.append(schema, [event(schema, 'c', null, { id: 30, big: gone, n: gone, k: 7 }, { lsn: 15 })]);
+  await world.append(schema, [
+    event(schema, 'c', null, { id: 30, big: gone, n: gone, k: 7 }, { lsn: 15, gen: null }),
+  ]);
   await world.drained();
   expect(await world.rows(schema, 'id, big, toString(n) AS n, k')).toEqual([
     { id: 1, big: 'from snapshot', n: null, k: 2 },
     { id: 30, big: 'x'.repeat(100), n: '2', k: 7 },
+  ]);
+});
+
+test('a changed key that is sent again does not take the values of what is under the old key by then', async () => {
+  const schema = tableSchema('moved_again', [text(2, 'big'), column(3, 'k', scalar('int4'))]);
+  await world.register(schema, { rows: '1\told\t0\t{}\n' });
+  const change = (op: 'c' | 'u' | 'd', lsn: number, id: number, big: string, k: number) =>
+    event(schema, op, op === 'd' ? { id } : null, op === 'd' ? null : { id, big, k }, { lsn, gen: null });
+  const moved = [change('d', 12, 1, '', 0), change('c', 12, 2, UNAVAILABLE, 1)];
+  // The value that moves is never stored under the old key: its update and the move come together.
+  await world.append(schema, [change('u', 11, 1, 'new', 1), ...moved]);
+  await world.drained();
+  const right = [{ id: 2, big: 'new', k: 1 }];
+  expect(await world.rows(schema, 'id, big, k')).toEqual(right);
+  await world.append(schema, moved);
+  await world.drained();
+  expect(await world.rows(schema, 'id, big, k')).toEqual(right);
+  await world.append(schema, [...moved, change('u', 13, 2, UNAVAILABLE, 2), change('c', 14, 1, 'other', 0)]);
+  await world.drained();
+  await world.append(schema, [...moved, change('u', 13, 2, UNAVAILABLE, 2)]);
+  await world.drained();
+  expect(await world.rows(schema, 'id, big, k')).toEqual([
+    { id: 1, big: 'other', k: 0 },
+    { id: 2, big: 'new', k: 2 },
   ]);
 });
 

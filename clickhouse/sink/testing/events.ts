@@ -32,12 +32,13 @@ export const tableSchema = (
 
 export interface EventOptions {
   readonly lsn: number;
-  readonly gen?: number;
+  /** null = as Debezium writes it, which knows no generations and no versions. */
+  readonly gen?: number | null;
   readonly sv?: number;
   readonly tsUs?: number;
 }
 
-/** An event exactly as the native reader writes it. Number values are written with their own digits. */
+/** An event exactly as the native reader writes it (or Debezium, see `gen`). Number values are written with their own digits. */
 export function event(
   schema: TableSchema,
   op: 'c' | 'u' | 'd' | 't',
@@ -49,6 +50,7 @@ export function event(
   const key = Object.fromEntries(schema.key.map((name) => [name, row[name] ?? null]));
   const head = `"connector":"postgresql","name":"${schema.source}","schema":"${schema.schema}","table":"${schema.table}"`;
   const transaction = `"ts_ms":${Math.floor(tsUs / 1000)},"ts_us":${tsUs},"txId":7,"snapshot":"false"`;
-  const text = `{"before":${JSON.stringify(before)},"after":${JSON.stringify(after)},"source":{${head},${transaction},"gen":${gen},"sv":${sv},"lsn":${lsn}},"op":"${op}","ts_ms":1700000000123}`;
+  const ours = gen === null ? '' : `"gen":${gen},"sv":${sv},`;
+  const text = `{"before":${JSON.stringify(before)},"after":${JSON.stringify(after)},"source":{${head},${transaction},${ours}"lsn":${lsn}},"op":"${op}","ts_ms":1700000000123}`;
   return { key: op === 't' ? null : Buffer.from(JSON.stringify(key)), value: Buffer.from(text) };
 }
