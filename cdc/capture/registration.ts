@@ -53,10 +53,13 @@ export class Registration {
     return ended;
   }
 
-  /** Tells the sinks to look at the table again. */
-  async tell(id: TableId): Promise<void> {
-    const { source, schema, table } = id;
-    await this.#options.log.append([controlBatch({ type: 'table', source, schema, table })]);
+  /** Tells the sinks to look at the tables again. */
+  async tell(...ids: readonly TableId[]): Promise<void> {
+    if (ids.length === 0) return;
+    const messages = ids.map(
+      ({ source, schema, table }) => ({ type: 'table', source, schema, table }) as const,
+    );
+    await this.#options.log.append([controlBatch(...messages)]);
   }
 
   /** Published just now: changes made before that are not in the stream, even of later commits. */

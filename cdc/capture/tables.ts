@@ -42,9 +42,9 @@ export class TableBook {
     return this.#catalog.publish();
   }
 
-  /** Tells the sinks to look at the table again. */
-  tell(id: TableId): Promise<void> {
-    return this.#registration.tell(id);
+  /** Tells the sinks to look at the tables again. */
+  tell(...ids: readonly TableId[]): Promise<void> {
+    return this.#registration.tell(...ids);
   }
 
   /**
@@ -72,6 +72,8 @@ export class TableBook {
     for (const [key, entry] of entries) {
       if (!this.#catalog.tables.has(key)) await this.#registration.gone(entry);
     }
+    // What the last session had done but could not tell any more.
+    await this.tell(...[...this.tables].map((table) => table.id));
   }
 
   /**

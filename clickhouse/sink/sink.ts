@@ -10,6 +10,7 @@ import {
   type Registry,
   type TableEntry,
   toHubError,
+  topicOf,
   type Warehouse,
 } from '#kernel';
 import { type Applied, applyBatch } from './apply.ts';
@@ -196,7 +197,11 @@ export function createSink(options: SinkOptions): Sink {
         meter.stored(batch.topic, applied.rows, applied.dead.length, ms, batch.end - position);
         pace.inserted(batch.topic, ms);
       }
-      if (applied.held !== null) throw applied.held;
+      if (applied.held !== null) {
+        // Whoever ends the waiting may not live to say so: the next attempt looks for itself.
+        table.invalidate();
+        throw applied.held;
+      }
       await recovered(table);
       if (applied.rows < LARGE_ROWS && batch.end - 1 - last === 0) await pace.rest(started, signal);
     }
@@ -255,30 +260,26 @@ export function createSink(options: SinkOptions): Sink {
   };
 
   const onControl = async (batch: DeliveredBatch): Promise<void> => {
-    for (const record of batch.records) {
-      const message = controlMessage(record.value, logger);
-      if (message === null) continue;
-      if (message.type === 'watermark') {
-        await locate();
-        const assigned = consumer?.assignment() ?? [];
-        const live = [...tables.values()].filter(
-          ({ entry }) => entry.source === message.source && entry.state === 'streaming',
-        );
-        watermarks.claim(
-          message,
-          live.map(({ entry }) => ({
-            entry,
-            partitions: assigned.filter((one) => one.topic === entry.topic).map((one) => one.partition),
-          })),
-        );
-      } else {
-        if (message.type === 'table') {
-          const topic = `${message.source}.${message.schema}.${message.table}`;
-          tables.get(topic)?.invalidate();
-          await follow();
-          consumer?.nudge(topic);
-        } else await follow();
-      }
+    const messages = batch.records.flatMap((record) => controlMessage(record.value, logger) ?? []);
+    const told = messages.filter((message) => message.type !== 'watermark');
+    const topics = told.flatMap((one) => (one.type === 'table' ? [topicOf(one)] : []));
+    for (const topic of topics) tables.get(topic)?.invalidate();
+    if (told.length > 0) await follow();
+    for (const topic of topics) consumer?.nudge(topic);
+    for (const message of messages) {
+      if (message.type !== 'watermark') continue;
+      await locate();
+      const assigned = consumer?.assignment() ?? [];
+      const live = [...tables.values()].filter(
+        ({ entry }) => entry.source === message.source && entry.state === 'streaming',
+      );
+      watermarks.claim(
+        message,
+        live.map(({ entry }) => ({
+          entry,
+          partitions: assigned.filter((one) => one.topic === entry.topic).map((one) => one.partition),
+        })),
+      );
     }
   };
 

@@ -36,7 +36,8 @@ export interface World extends AsyncDisposable {
   /** Registers the schema and makes its snapshot live with the given COPY text. */
   register(
     schema: TableSchema,
-    options?: { generation?: number; rows?: string; partitions?: number },
+    /** `told: false`: whoever swapped the snapshot in ended before it could say so. */
+    options?: { generation?: number; rows?: string; partitions?: number; told?: boolean },
   ): Promise<void>;
   append(schema: TableSchema, records: readonly LogRecord[], partitions?: number): Promise<void>;
   control(message: ControlMessage): Promise<void>;
@@ -82,7 +83,7 @@ export async function testWorld(): Promise<World> {
       sinks.push(sink);
       return sink;
     },
-    async register(schema, { generation = 1, rows, partitions = 1 } = {}) {
+    async register(schema, { generation = 1, rows, partitions = 1, told = true } = {}) {
       const { source, table } = schema;
       const entry = { source, schema: schema.schema, table, topic: topicOf(schema), version: schema.version };
       await log.ensureTopic(entry.topic, { partitions });
@@ -99,7 +100,7 @@ export async function testWorld(): Promise<World> {
       if (rows !== undefined) await load(snapshots, schema, generation, rows);
       await snapshots.finish(schema, generation);
       await registry.updateTable(schema, { state: 'streaming' });
-      await control({ type: 'table', source, schema: schema.schema, table });
+      if (told) await control({ type: 'table', source, schema: schema.schema, table });
     },
     async append(schema, records, partitions = 1) {
       const topic = topicOf(schema);
