@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type TableSchema, topicOf, UNAVAILABLE } from '#kernel';
+import { type TableSchema, topicOf, UNAVAILABLE, type Warehouse } from '#kernel';
 import { eventually } from '#tests/eventually';
+import { evolve, readTable } from '../tables/index.ts';
 import { discardDeadLetters, replayDeadLetters } from './dead-letters.ts';
 import type { Sink } from './sink.ts';
 import { column, event, scalar, tableSchema } from './testing/events.ts';
@@ -226,6 +227,41 @@ test('columns come, go, change names and swap them while events of every version
     '_committed_at',
   ]);
 });
+
+test.each([1, 2, 3, 4, 5, 6])(
+  'events of the old shape go on where an alteration was cut after %i statements',
+  async (statements) => {
+    const name = `cut_${statements}`;
+    const one = tableSchema(name, [text(2, 'old'), column(3, 'day', scalar('date'))]);
+    const two = tableSchema(name, [column(3, 'date', scalar('date')), text(4, 'new'), text(5, 'newer')], {
+      version: 2,
+    });
+    await world.register(one, { rows: "1\tx\t2299-12-31\t{'day':'infinity'}\n" });
+    await world.registry.addVersion(two);
+    let left = statements;
+    const cut: Warehouse = {
+      ...world.warehouse,
+      command: async (...args) => {
+        left -= 1;
+        if (left < 0) throw new Error('killed');
+        await world.warehouse.command(...args);
+      },
+    };
+    const applied = (await readTable(world.warehouse, 'shop', name))!;
+    await evolve(cut, applied, two).catch((error: Error) => expect(error.message).toBe('killed'));
+    await world.append(one, [event(one, 'c', null, { id: 2, old: 'y', day: '2024-01-01' }, { lsn: 10 })]);
+    await world.drained();
+    await world.append(two, [
+      event(two, 'c', null, { id: 9, date: '-infinity', new: 'n', newer: 'm' }, { lsn: 99 }),
+    ]);
+    await world.drained();
+    expect(await world.rows(two, 'id, date, new, newer, _raw')).toEqual([
+      { id: 1, date: '2299-12-31', new: null, newer: null, _raw: { date: 'infinity' } },
+      { id: 2, date: '2024-01-01', new: null, newer: null, _raw: {} },
+      { id: 9, date: '1900-01-01', new: 'n', newer: 'm', _raw: { date: '-infinity' } },
+    ]);
+  },
+);
 
 test('a renamed key column and a NULL in a column that was NOT NULL need no new snapshot', async () => {
   const one = tableSchema('strict', [column(2, 'name', scalar('text'), { nullable: false })]);

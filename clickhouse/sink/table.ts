@@ -144,7 +144,9 @@ export class SinkTable {
     const { database, table } = warehouseTableOf(this.entry);
     const applied = await readTable(this.#warehouse, database, table);
     if (applied === null) throw new Held(`The snapshot of ${this.entry.topic} is not finished.`);
-    return this.#adopt(applied);
+    if (applied.towards === undefined) return this.#adopt(applied);
+    // Someone was stopped on the way to another shape. Events of the old one fit the new one as well.
+    return this.#adopt(await evolve(this.#warehouse, applied, await this.#schema(applied.towards)));
   }
 
   async #adopt(applied: AppliedTable): Promise<AppliedTable> {
@@ -156,8 +158,8 @@ export class SinkTable {
       await this.#warehouse.command(createHistory(schema, applied.generation));
       const history = await readTable(this.#warehouse, database, historyName(table));
       if (history === null) throw transientError('TABLE_GONE', `History of ${this.entry.topic} disappeared.`);
-      this.history =
-        history.version < applied.version ? await evolve(this.#warehouse, history, schema) : history;
+      const behind = history.version < applied.version || history.towards !== undefined;
+      this.history = behind ? await evolve(this.#warehouse, history, schema) : history;
     }
     this.applied = applied;
     return applied;

@@ -35,6 +35,8 @@ export interface SnapshotTargetOptions {
 /** Large blocks, parsed by several threads; nothing guessed about dates, floats read exactly. */
 export const LOAD_SETTINGS = {
   async_insert: 0,
+  // Keys do not repeat within a snapshot; merges and FINAL see to rows loaded twice.
+  optimize_on_insert: 0,
   date_time_input_format: 'basic',
   precise_float_parsing: 1,
   input_format_parallel_parsing: 1,

@@ -64,7 +64,11 @@ export function planEvolution(applied: AppliedTable, schema: TableSchema): Evolu
   let columns = [...applied.columns];
   const step = (alter: readonly string[], next: AppliedColumn[], raw?: Step['raw']): void => {
     columns = next.sort((a, b) => a.attnum - b.attnum);
-    steps.push({ alter, after: { ...applied, columns }, ...(raw === undefined ? {} : { raw }) });
+    const after = { ...applied, columns, towards: schema.version };
+    // Entries of \`_raw\` change before their column does: that too must be known to be under way.
+    if (raw !== undefined && steps.length === 0)
+      steps.push({ alter: [], after: { ...after, columns: applied.columns } });
+    steps.push({ alter, after, ...(raw === undefined ? {} : { raw }) });
   };
 
   const dropped = columns.filter((column) => !source.has(column.attnum));
@@ -112,7 +116,8 @@ export function planEvolution(applied: AppliedTable, schema: TableSchema): Evolu
       );
     }
   }
-  const last = { ...applied, columns, version: schema.version, comment: schema.comment ?? '' };
+  const { towards: _, ...rest } = applied;
+  const last = { ...rest, columns, version: schema.version, comment: schema.comment ?? '' };
   return { kind: 'steps', steps: [...steps, { alter: [], after: last }] };
 }
 
@@ -236,6 +241,7 @@ const commentOf = (table: AppliedTable): string =>
   tableComment({
     generation: table.generation,
     version: table.version,
+    ...(table.towards === undefined ? {} : { towards: table.towards }),
     key: [...table.key],
     columns: Object.fromEntries(table.columns.map((column) => [column.name, column.attnum])),
     ...(table.comment === '' ? {} : { comment: table.comment }),

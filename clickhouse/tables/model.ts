@@ -29,6 +29,8 @@ export interface AppliedTable {
   readonly generation: number;
   /** `TableSchema.version` whose shape it has. */
   readonly version: number;
+  /** Set while it is on the way to another version's shape: nothing is written before it is there. */
+  readonly towards?: number;
   /** By attnum. */
   readonly columns: readonly AppliedColumn[];
   /** Attnums in sorting order. */
@@ -40,6 +42,7 @@ const stateSchema = z.object({
   bac: z.literal(1),
   generation: z.number().int(),
   version: z.number().int(),
+  towards: z.number().int().optional(),
   key: z.array(z.number().int()),
   columns: z.record(z.string(), z.number().int()),
   comment: z.string().optional(),

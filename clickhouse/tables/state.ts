@@ -17,6 +17,7 @@ export async function isUnchanged(warehouse: Warehouse, applied: AppliedTable): 
   return (
     state !== null &&
     state.version === applied.version &&
+    state.towards === applied.towards &&
     state.generation === applied.generation &&
     Object.keys(state.columns).length === applied.columns.length &&
     applied.columns.every(({ name, attnum }) => state.columns[name] === attnum)
@@ -45,6 +46,7 @@ export async function readTable(
     table,
     generation: state.generation,
     version: state.version,
+    ...(state.towards === undefined ? {} : { towards: state.towards }),
     columns: columns.sort((a, b) => a.attnum - b.attnum),
     key: state.key,
     comment: state.comment ?? '',
