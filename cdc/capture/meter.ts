@@ -2,6 +2,10 @@ import type { Config, HubError } from '#kernel';
 import type { SlotStatus } from '../slots/index.ts';
 import type { SourceState, SourceStats } from './types.ts';
 
+/** Parts of the time the source keeps changes for a slot that does not move on. */
+const RETENTION_WARN = 0.25;
+const RETENTION_ALARM = 0.5;
+
 /** Figures of one source, over all sessions of this process. */
 export class Meter {
   #state: SourceState = 'connecting';
@@ -51,12 +55,19 @@ export class Meter {
 
   lag(status: SlotStatus, limits: Config['capture']): void {
     const kept = status.retainedBytes ?? status.lagBytes ?? 0;
+    const { retention } = status;
+    const spent = retention === null ? 0 : retention.ageMs / retention.limitMs;
     const gone = status.walStatus === 'lost' || status.walStatus === 'unreserved';
     this.#lag = {
       lagBytes: status.lagBytes,
       retainedBytes: status.retainedBytes,
       walStatus: status.walStatus,
-      alarm: gone || kept >= limits.lagAlarmBytes ? 'alarm' : kept >= limits.lagWarnBytes ? 'warn' : 'none',
+      alarm:
+        gone || kept >= limits.lagAlarmBytes || spent >= RETENTION_ALARM
+          ? 'alarm'
+          : kept >= limits.lagWarnBytes || spent >= RETENTION_WARN
+            ? 'warn'
+            : 'none',
     };
   }
 

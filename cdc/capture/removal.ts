@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HubError, type Logger, topicOf } from '#kernel';
+import { profileOf } from '../catalog/index.ts';
 import { dropPublication, dropSlot, slotNameOf } from '../slots/index.ts';
 import { SourceClient } from './source-client.ts';
 import type { CaptureOptions, SourceRow } from './types.ts';
@@ -26,6 +27,10 @@ export async function removeCompletely(
       await client.close();
     }
   } catch (err) {
+    // It comes free by itself; what is done again has no effect, and stopping need not wait for it.
+    const lingers =
+      profileOf(source.kind).slotLingers && err instanceof HubError && err.code === 'SLOT_ACTIVE';
+    if (lingers) throw err;
     logger.error(
       { err, slot: source.slot ?? slotNameOf(source.name) },
       'slot and publication could not be dropped: drop them by hand if the source lives on',

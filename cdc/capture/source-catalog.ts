@@ -1,7 +1,18 @@
 import { tableKey } from '#kernel';
 import { type CatalogTable, introspectTables } from '../catalog/index.ts';
-import { ensurePublication, type Publication, publicationsOf } from '../slots/index.ts';
+import {
+  ensurePublication,
+  type Publication,
+  publicationsOf,
+  slotNameOf,
+  slotStatus,
+} from '../slots/index.ts';
 import type { SourceClient } from './source-client.ts';
+
+/** Not pg_publication_tables: that waits for locked tables. */
+const PUBLISHED_SQL = `SELECT n.nspname AS schema, c.relname AS table FROM pg_publication p
+  JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1`;
 
 export interface SourceCatalogOptions {
   readonly source: string;
@@ -58,22 +69,25 @@ export class SourceCatalog {
   async publish(): Promise<void> {
     const { client, source, wanted } = this.#options;
     const { changes } = publicationsOf(source);
-    await client.use(async (connection) => {
-      const { rows } = await connection.query<{ schema: string; table: string }>(
-        // Not pg_publication_tables: that waits for locked tables.
-        `SELECT n.nspname AS schema, c.relname AS table FROM pg_publication p
-         JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid
-         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1`,
-        [changes],
-      );
+    const added = await client.use(async (connection) => {
+      const { rows } = await connection.query<{ schema: string; table: string }>(PUBLISHED_SQL, [changes]);
       this.#published = new Set(rows.map(tableKey));
       const chosen = wanted
         ? (await introspectTables(connection, source))
             .map(({ schema }) => schema)
             .filter(({ schema, table }) => this.wants(schema, table))
         : 'all';
+      const late = client.profile.publicationDelayMs > 0;
+      // A slot made later sees the publication as it is by then.
+      const slot = late && (await slotStatus(connection, slotNameOf(source), client.profile)).exists;
       this.#publication = await ensurePublication(connection, source, chosen, client.profile);
+      if (!slot) return [];
+      const { rows: now } = await connection.query<{ schema: string; table: string }>(PUBLISHED_SQL, [
+        changes,
+      ]);
+      return now.filter((table) => !this.#published.has(tableKey(table)));
     });
+    await client.published(added);
   }
 
   /** Reads the catalog again. */

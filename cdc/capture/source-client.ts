@@ -1,5 +1,12 @@
-import pg from 'pg';
-import { profileOf, type SourceKind, type SourceProfile, sessionSql } from '../catalog/index.ts';
+import type pg from 'pg';
+import { tableKey } from '#kernel';
+import {
+  connectSource,
+  profileOf,
+  type SourceKind,
+  type SourceProfile,
+  sessionSql,
+} from '../catalog/index.ts';
 import { parseLsn } from '../pgoutput/index.ts';
 import { sourceError } from '../replication/index.ts';
 
@@ -21,6 +28,8 @@ export class SourceClient {
   readonly profile: SourceProfile;
   readonly #client: pg.Client;
   #last: Promise<unknown> = Promise.resolve();
+  /** Until when changes of a table just published may be missing from the stream, by the monotonic clock. */
+  readonly #unheard = new Map<string, number>();
 
   private constructor(client: pg.Client, profile: SourceProfile) {
     this.#client = client;
@@ -33,21 +42,16 @@ export class SourceClient {
     kind: SourceKind,
     onLost: (error: unknown) => void,
   ): Promise<SourceClient> {
-    const client = new pg.Client({
-      connectionString: url,
-      application_name: 'bac-capture-catalog',
-      keepAlive: true,
-      connectionTimeoutMillis: 10_000,
-    });
-    client.on('error', (error) => onLost(sourceError(error)));
+    let client: pg.Client | undefined;
     try {
-      await client.connect();
+      const config = { application_name: 'bac-capture-catalog', keepAlive: true };
+      client = await connectSource(url, config, (error) => onLost(sourceError(error)));
       await client.query(sessionSql());
     } catch (error) {
-      await client.end().catch(() => undefined); // never was whole
+      await client?.end().catch(() => undefined); // never was whole
       throw sourceError(error);
     }
-    return new SourceClient(client, profileOf(kind));
+    return new SourceClient(client, profileOf(kind, url));
   }
 
   /** Runs `work` with the connection for itself. */
@@ -79,11 +83,28 @@ export class SourceClient {
   }
 
   /**
+   * These tables were just added to the publication of a slot that is already there: where the server
+   * takes notice late, their changes until then are lost, and only a snapshot after it is whole.
+   */
+  async published(tables: readonly { readonly schema: string; readonly table: string }[]): Promise<void> {
+    const { publicationDelayMs, publicationDelayOff } = this.profile;
+    if (publicationDelayMs === 0 || tables.length === 0) return;
+    if (publicationDelayOff !== null) {
+      const { rows } = await this.use((client) => client.query<{ off: boolean | null }>(publicationDelayOff));
+      if (rows[0]?.off === true) return;
+    }
+    for (const table of tables) this.#unheard.set(tableKey(table), performance.now() + publicationDelayMs);
+  }
+
+  /**
    * Marks the transactions that have written to the table and are still open; the function given tells
    * whether all of them have ended. Writers hold their lock on the table until they are visible.
    */
   async writersGone(schema: string, table: string): Promise<() => Promise<boolean>> {
-    if (this.profile.inFlight === null) return async () => true;
+    if (this.profile.inFlight === null) {
+      const heard = this.#unheard.get(tableKey({ schema, table })) ?? 0;
+      return async () => performance.now() >= heard;
+    }
     const writers = async (): Promise<string[]> => {
       const { rows } = await this.use((client) =>
         client.query<{ writer: string }>(WRITERS_SQL, [schema, table]),

@@ -1,6 +1,6 @@
-import pg, { type Pool } from 'pg';
+import type { Pool } from 'pg';
 import { assertName, type ChangeLog, CONTROL_TOPIC, nearest, userError } from '#kernel';
-import { introspectTables, preflight, type SourceKind } from '../catalog/index.ts';
+import { connectSource, introspectTables, preflight, type SourceKind, withPorts } from '../catalog/index.ts';
 import { CONTROL_TOPIC_CONFIG, controlBatch } from './control.ts';
 import { sourceNames } from './source-rows.ts';
 import type { SourceOptions, SourceRow } from './types.ts';
@@ -9,7 +9,7 @@ export interface NewSource {
   /** Also the warehouse database's name. */
   readonly name: string;
   readonly kind: SourceKind;
-  /** Connection string, secret included. */
+  /** Connection string, secret included; several hosts of one cluster separated by commas. */
   readonly url: string;
   /** `table`, `schema.table` or `schema.*`; absent = all tables, also those made later. */
   readonly tables?: readonly string[];
@@ -21,7 +21,8 @@ export interface NewSource {
  * SOURCE_AUTH_FAILED, SOURCE_DATABASE_MISSING, SOURCE_WAL_LEVEL, SOURCE_NO_REPLICATION_RIGHT,
  * TABLE_NOT_FOUND with the nearest name.
  */
-export async function addSource(pool: Pool, log: ChangeLog, source: NewSource): Promise<void> {
+export async function addSource(pool: Pool, log: ChangeLog, asked: NewSource): Promise<void> {
+  const source = { ...asked, url: withPorts(asked.url, asked.kind) };
   assertName('Source', source.name);
   if (source.name === 'bac' || source.name === 'system' || source.name === 'default') {
     throw userError(
@@ -122,9 +123,7 @@ async function assertSource(pool: Pool, name: string): Promise<void> {
 }
 
 async function assertTables(source: NewSource, tables: readonly string[]): Promise<void> {
-  const client = new pg.Client({ connectionString: source.url, connectionTimeoutMillis: 10_000 });
-  client.on('error', () => undefined); // also rejects the query that runs
-  await client.connect();
+  const client = await connectSource(source.url, {});
   try {
     const found = await introspectTables(client, source.name, { tables });
     const refused = found.find(

@@ -115,7 +115,12 @@ async function describe(
           ...(row.comment === null ? {} : { comment: row.comment }),
         }),
       );
-    const facts: KeyFacts = { table, columns: captured, indexes: indexesOf.get(table.oid) ?? [] };
+    const facts: KeyFacts = {
+      table,
+      columns: captured,
+      indexes: indexesOf.get(table.oid) ?? [],
+      primaryKeyOnly: yugabyte,
+    };
     const { reason, ...key } = keyOf(facts);
     const storage = storageOf.get(table.oid);
     return {

@@ -11,6 +11,8 @@ export interface KeyFacts {
   readonly table: TableRow;
   readonly columns: readonly Column[];
   readonly indexes: readonly IndexRow[];
+  /** The change stream carries tables with a primary key only (YugabyteDB). */
+  readonly primaryKeyOnly: boolean;
 }
 
 interface Key {
@@ -49,7 +51,12 @@ function recognise(facts: KeyFacts, name: string): Key {
     `The key of ${name} contains a generated column, which the server does not publish.`,
     `Give it another key: ALTER TABLE ${name} REPLICA IDENTITY USING INDEX ..., or REPLICA IDENTITY FULL.`,
   );
+  if (facts.primaryKeyOnly && !primary && table.identity !== 'n') {
+    return none('TABLE_WITHOUT_KEY', `${name} has no primary key.`, `Add a primary key to ${name}.`);
+  }
   switch (table.identity) {
+    // CHANGE (YugabyteDB): the old image is the primary key as well, the new one what the UPDATE set.
+    case 'c':
     case 'd': {
       if (!primary) {
         const deferrable = indexes.some((index) => index.is_primary);
@@ -91,9 +98,9 @@ function recognise(facts: KeyFacts, name: string): Key {
       );
     default:
       return none(
-        'TABLE_IDENTITY_CHANGE',
-        `${name} has a replica identity ("${table.identity}") that the pgoutput plugin refuses.`,
-        `Run: ALTER TABLE ${name} REPLICA IDENTITY DEFAULT, before the slot is created.`,
+        'TABLE_IDENTITY_UNKNOWN',
+        `${name} has a replica identity ("${table.identity}") that this version does not know.`,
+        `Run: ALTER TABLE ${name} REPLICA IDENTITY DEFAULT.`,
       );
   }
 }

@@ -1,5 +1,6 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { type HubError, transientError, userError } from '#kernel';
+import { connectSource, hostUrls } from './endpoints.ts';
 import type { SourceKind } from './profile.ts';
 
 const CHECK_SQL = `
@@ -16,14 +17,13 @@ export interface SourceFacts {
 /**
  * Connects once and checks what capture needs of the server. Errors (user, each with its next step):
  * SOURCE_URL_INVALID, SOURCE_UNREACHABLE, SOURCE_AUTH_FAILED, SOURCE_DATABASE_MISSING, SOURCE_KIND_WRONG,
- * SOURCE_WAL_LEVEL, SOURCE_NO_REPLICATION_RIGHT; transient: SOURCE_STARTING, SOURCE_TOO_MANY_CONNECTIONS.
+ * SOURCE_VERSION, SOURCE_WAL_LEVEL, SOURCE_NO_REPLICATION_RIGHT; transient: SOURCE_STARTING, SOURCE_TOO_MANY_CONNECTIONS.
  */
 export async function preflight(url: string, kind: SourceKind): Promise<SourceFacts> {
   assertUrl(url);
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
-  client.on('error', () => undefined); // a broken connection also rejects the query that runs
+  let client: pg.Client | undefined;
   try {
-    await client.connect();
+    client = await connectSource(url, {});
     const { rows } = await client.query<{
       wal_level: string | null;
       version: number;
@@ -41,6 +41,7 @@ export async function preflight(url: string, kind: SourceKind): Promise<SourceFa
         `Declare it as ${yugabyte ? 'yugabytedb' : 'postgres'}.`,
       );
     }
+    if (yugabyte) assertVersion(facts.banner);
     if (kind === 'postgres' && facts.wal_level !== 'logical') {
       throw userError(
         'SOURCE_WAL_LEVEL',
@@ -59,7 +60,7 @@ export async function preflight(url: string, kind: SourceKind): Promise<SourceFa
   } catch (error) {
     throw connectionError(error, url);
   } finally {
-    await client.end().catch(() => undefined); // already broken
+    await client?.end().catch(() => undefined); // already broken
   }
 }
 
@@ -71,13 +72,28 @@ async function memberOfManagedRole(client: pg.Client): Promise<boolean> {
   return rows[0]!.member;
 }
 
+/** First release series in which the PostgreSQL replication protocol is there for everybody. */
+const FIRST_YUGABYTEDB = [2024, 1];
+
+function assertVersion(banner: string): void {
+  const match = /-YB-(\d+)\.(\d+)\.\d+/.exec(banner);
+  const [year = 0, series = 0] = (match ?? []).slice(1).map(Number);
+  // Development versions are numbered 2.x; 2.23 is where 2024.1 was branched.
+  const [first = 0, second = 0] = year < 2024 ? [2, 23] : FIRST_YUGABYTEDB;
+  if (match && (year > first || (year === first && series >= second))) return;
+  throw userError(
+    'SOURCE_VERSION',
+    `The server is too old to be captured: ${banner.slice(0, 80)}.`,
+    'Upgrade to YugabyteDB 2024.1 or later.',
+  );
+}
+
 function assertUrl(url: string): void {
-  const protocol = URL.canParse(url) ? new URL(url).protocol : '';
-  if (protocol !== 'postgres:' && protocol !== 'postgresql:') {
+  if (hostUrls(url) === null) {
     throw userError(
       'SOURCE_URL_INVALID',
       'The connection string is not a PostgreSQL URL.',
-      'Give it as postgresql://user:password@host:port/database, special characters percent-encoded.',
+      'Give it as postgresql://user:password@host:port/database, special characters percent-encoded; several hosts are separated by commas.',
     );
   }
 }
@@ -85,8 +101,9 @@ function assertUrl(url: string): void {
 /** A failure of connecting to a source, classified; anything else is handed back as it is. Never tells the password. */
 export function connectionError(error: unknown, url: string): unknown {
   const { code, message } = error as { code?: string; message?: string };
-  const { host, hostname, username, pathname } = new URL(url);
-  const at = host || hostname;
+  const urls = (hostUrls(url) ?? []).map((one) => new URL(one));
+  const { username = '', pathname = '' } = urls[0] ?? {};
+  const at = urls.map(({ host, hostname }) => host || hostname).join(', ');
   const database = decodeURIComponent(pathname.slice(1));
   const user = decodeURIComponent(username);
   switch (code) {

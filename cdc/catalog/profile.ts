@@ -1,3 +1,5 @@
+import { pgLiteral } from '#kernel';
+
 export type SourceKind = 'postgres' | 'yugabytedb';
 
 /**
@@ -33,12 +35,33 @@ export interface SourceProfile {
   readonly hashFunction: string | null;
   /** `publish_via_partition_root` is known (from PostgreSQL 13). */
   readonly partitionRoot: boolean;
-  /** Replica identity is frozen when the slot is made and new tables default to one that pgoutput refuses. */
-  readonly frozenIdentity: boolean;
-  /** LSNs are byte offsets in the WAL, so that lag in bytes exists. */
+  /**
+   * LSNs are byte offsets in the WAL: lag in bytes exists, and the server's word on what it keeps
+   * (`wal_status`) means something. Otherwise they are numbers within one slot.
+   */
   readonly byteLsn: boolean;
-  /** Words after the plugin in CREATE_REPLICATION_SLOT ... LOGICAL pgoutput. */
-  readonly slotOptions: string;
+  /** Output plugin of the slot; both speak pgoutput's protocol. */
+  readonly plugin: 'pgoutput' | 'yboutput';
+  /** A publication FOR ALL TABLES beside the list tells of new tables. */
+  readonly arrivals: boolean;
+  /**
+   * Changes of a publication reach the stream only after this many ms, and events in between are lost
+   * (YugabyteDB before 2026.1); 0 = at once.
+   */
+  readonly publicationDelayMs: number;
+  /** SQL giving `off` (boolean): this server has no such delay. null = do not ask. */
+  readonly publicationDelayOff: string | null;
+  /** Time the server keeps changes for a slot that does not move on, ms; null = no limit by time. */
+  readonly retentionMs: number | null;
+  /** The slot counts as being read for minutes after its reader has gone, and cannot be dropped before. */
+  readonly slotLingers: boolean;
+  /**
+   * Where a slot's position may lie in the future of a session's clock: a row read before it could miss a
+   * change that the stream does not have either. `at` gives, for slot $1, `moment` (text, at or after the
+   * position and now), `settable` (the user may choose the moment a transaction reads), `passed` (every
+   * clock is past the position); `join` is the statement that takes a transaction to the moment.
+   */
+  readonly readTime: { readonly at: string; readonly join: (moment: string) => string } | null;
 }
 
 const POSTGRES: SourceProfile = {
@@ -56,11 +79,20 @@ const POSTGRES: SourceProfile = {
   rowTransactions: true,
   hashFunction: null,
   partitionRoot: true,
-  frozenIdentity: false,
   byteLsn: true,
-  slotOptions: 'NOEXPORT_SNAPSHOT',
+  plugin: 'pgoutput',
+  arrivals: true,
+  publicationDelayMs: 0,
+  publicationDelayOff: null,
+  retentionMs: null,
+  slotLingers: false,
+  readTime: null,
 };
 
+/**
+ * From YugabyteDB's documentation and source tree; docs/yugabytedb.md says what only a cluster can show.
+ * https://docs.yugabyte.com/stable/additional-features/change-data-capture/using-logical-replication/
+ */
 const YUGABYTEDB: SourceProfile = {
   kind: 'yugabytedb',
   exportSnapshot: false,
@@ -68,17 +100,54 @@ const YUGABYTEDB: SourceProfile = {
   durablePosition: null,
   inFlight: null,
   truncateEvents: false,
-  unchangedToast: false,
+  // Not for their size: replica identity CHANGE leaves out every column that an UPDATE did not set.
+  unchangedToast: true,
   tidRanges: false,
   rowTransactions: false,
   hashFunction: 'yb_hash_code',
   partitionRoot: false,
-  frozenIdentity: true,
   byteLsn: false,
-  slotOptions: 'NOEXPORT_SNAPSHOT',
+  // pgoutput refuses tables of the default identity, CHANGE, and one such table ends the whole stream.
+  plugin: 'yboutput',
+  arrivals: false,
+  // cdcsdk_publication_list_refresh_interval_secs, 900 by default, and a minute for the poll itself.
+  publicationDelayMs: 960_000,
+  publicationDelayOff:
+    "SELECT current_setting('yb_enable_implicit_dynamic_tables_logical_replication', true) = 'on' AS off",
+  // cdc_intent_retention_ms: eight hours by default.
+  retentionMs: 8 * 3_600_000,
+  slotLingers: true,
+  readTime: {
+    // Hybrid time: microseconds since 1970 times 4096. Clocks of the nodes differ by half a second at most.
+    at: `SELECT GREATEST(now.ht, s.yb_restart_commit_ht)::text AS moment,
+        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS settable,
+        now.ht - 4096 * 1000000::bigint > s.yb_restart_commit_ht AS passed
+      FROM pg_replication_slots s,
+        (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 4096 AS ht) now
+      WHERE s.slot_name = $1`,
+    join: (moment) => `SET LOCAL yb_read_time TO ${pgLiteral(`${BigInt(moment)} ht`)}`,
+  },
 };
 
-export const profileOf = (kind: SourceKind): SourceProfile => (kind === 'postgres' ? POSTGRES : YUGABYTEDB);
+/**
+ * What a kind of source can do. Two limits of a YugabyteDB cluster cannot be asked by SQL and are given
+ * in the source's URL where the cluster's flags differ from the defaults:
+ * `publication_refresh_s` and `retention_h`.
+ */
+export function profileOf(kind: SourceKind, url = ''): SourceProfile {
+  if (kind === 'postgres') return POSTGRES;
+  const given = (name: string): number | undefined => {
+    const value = new RegExp(`[?&]${name}=(\\d+(?:\\.\\d+)?)(?:&|$)`).exec(url)?.[1];
+    return value === undefined ? undefined : Number(value);
+  };
+  const refresh = given('publication_refresh_s');
+  const retention = given('retention_h');
+  return {
+    ...YUGABYTEDB,
+    ...(refresh === undefined ? {} : { publicationDelayMs: refresh * 1000 }),
+    ...(retention === undefined ? {} : { retentionMs: retention * 3_600_000 }),
+  };
+}
 
 /** Session settings under which source text has the form kernel/interchange.ts asks for. */
 export const SESSION_SETTINGS: readonly string[] = [

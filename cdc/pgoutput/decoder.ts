@@ -225,7 +225,7 @@ export class Decoder {
   }
 }
 
-const isIdentity = (text: string): text is ReplicaIdentity => ['d', 'n', 'f', 'i'].includes(text);
+const isIdentity = (text: string): text is ReplicaIdentity => ['d', 'n', 'f', 'i', 'c'].includes(text);
 
 /** Value of column `index` as text; null for NULL, undefined for an unchanged out-of-line value. */
 export function textAt(tuple: Tuple, index: number): string | null | undefined {

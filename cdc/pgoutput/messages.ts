@@ -10,8 +10,8 @@ export interface RelationColumn {
   readonly partOfKey: boolean;
 }
 
-/** Replica identity: default (primary key), nothing, full row, index. */
-export type ReplicaIdentity = 'd' | 'n' | 'f' | 'i';
+/** Replica identity: default (primary key), nothing, full row, index; change (YugabyteDB: key and changed columns). */
+export type ReplicaIdentity = 'd' | 'n' | 'f' | 'i' | 'c';
 
 export interface Relation {
   readonly oid: number;

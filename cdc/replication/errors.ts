@@ -1,5 +1,11 @@
 import { HubError, transientError, userError } from '#kernel';
 
+/**
+ * YugabyteDB keeps changes for a limited time and has no SQLSTATE of its own for their loss.
+ * https://github.com/yugabyte/yugabyte-db/issues/28840, /24721, /31484
+ */
+const GONE = /already GCed|stream.{0,60}expired|CHECKPOINT_TOO_OLD|WAL.{0,20}garbage.collected/i;
+
 interface ServerFailure {
   readonly code?: string;
   readonly message?: string;
@@ -12,6 +18,9 @@ interface ServerFailure {
 export function sourceError(thrown: unknown): HubError {
   if (thrown instanceof HubError) return thrown;
   const { code = '', message = String(thrown) } = (thrown ?? {}) as ServerFailure;
+  if (GONE.test(message)) {
+    return transientError('SLOT_LOST', `The source no longer has what the slot needs: ${message}.`, thrown);
+  }
   switch (code) {
     case '28P01':
     case '28000':

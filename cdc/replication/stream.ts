@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
 import { HubError, type Logger, pgIdent, pgLiteral, transientError } from '#kernel';
-import { SESSION_SETTINGS } from '../catalog/index.ts';
+import { connectSource, SESSION_SETTINGS } from '../catalog/index.ts';
 import { formatLsn, lsnOf } from '../pgoutput/index.ts';
 import { parseFailure, sourceError } from './errors.ts';
 import { Frames } from './frames.ts';
@@ -35,19 +35,16 @@ const SESSION = ["SET client_encoding = 'UTF8'", 'SET statement_timeout = 0', ..
  */
 export async function openReplication(options: ReplicationOptions): Promise<ReplicationStream> {
   const config: pg.ClientConfig & { replication: string } = {
-    connectionString: options.url,
     replication: 'database',
     application_name: 'bac-capture',
     keepAlive: true,
-    connectionTimeoutMillis: 10_000,
   };
-  const client = new pg.Client(config);
-  client.on('error', () => {});
+  let client: pg.Client | undefined;
   try {
-    await client.connect();
+    client = await connectSource(options.url, config);
     for (const statement of SESSION) await client.query(statement);
   } catch (error) {
-    client.end().catch(() => {});
+    client?.end().catch(() => {}); // broken already
     throw sourceError(error);
   }
   const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;

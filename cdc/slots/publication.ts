@@ -44,14 +44,20 @@ export async function ensurePublication(
   const names = publicationsOf(source);
   const wanted = new Map<string, TableName>();
   const asked = tables === 'all' ? null : new Set(tables.map(tableKey));
-  if (profile.frozenIdentity) await makeIdentitiesDefault(client, asked);
   for (const { schema, reason } of await introspectTables(client, source)) {
     if (reason === null && (!asked || asked.has(tableKey(schema)))) wanted.set(tableKey(schema), schema);
   }
   const options = await publicationOptions(client, profile);
-  await create(client, names.changes, '', options('insert, update, delete, truncate'));
+  // Everything is published by default; a server that knows no options has none to refuse.
+  await create(
+    client,
+    names.changes,
+    '',
+    profile.arrivals ? options('insert, update, delete, truncate') : '',
+  );
   const pending = await alignTables(client, names.changes, wanted);
-  const discovers = tables === 'all' && (await ensureArrivals(client, names.arrivals, options('insert')));
+  const discovers =
+    tables === 'all' && profile.arrivals && (await ensureArrivals(client, names.arrivals, options('insert')));
   return { names: discovers ? [names.changes, names.arrivals] : [names.changes], discovers, pending };
 }
 
@@ -141,21 +147,6 @@ async function alter(
     const waiting: TableName[] = [];
     for (const table of tables) waiting.push(...(await alter(client, name, verb, [table])));
     return waiting;
-  }
-}
-
-/** YugabyteDB: tables have an identity that pgoutput refuses unless it is changed before the slot is made. */
-async function makeIdentitiesDefault(
-  client: pg.ClientBase,
-  asked: ReadonlySet<string> | null,
-): Promise<void> {
-  const { rows } = await client.query<TableName>(
-    `SELECT n.nspname AS schema, c.relname AS table FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND c.relreplident = 'c'
-       AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'bac')`,
-  );
-  for (const row of rows.filter((candidate) => !asked || asked.has(tableKey(candidate)))) {
-    await client.query(`ALTER TABLE ${pgTable(row.schema, row.table)} REPLICA IDENTITY DEFAULT`);
   }
 }
 

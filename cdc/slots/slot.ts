@@ -22,6 +22,8 @@ export interface SlotStatus {
   readonly retainedBytes: number | null;
   /** reserved | extended | unreserved | lost (PostgreSQL 13 and later), else null. */
   readonly walStatus: string | null;
+  /** Where changes are kept for a limited time: how long the slot has not moved on, and the limit, ms. */
+  readonly retention: { readonly ageMs: number; readonly limitMs: number } | null;
 }
 
 /** Slot names are unique in the whole cluster: the source's name is in it. */
@@ -35,13 +37,22 @@ interface SlotRow {
   readonly confirmed: string | null;
   readonly restart: string | null;
   readonly wal_status: string | null;
+  readonly lsn_type: string | null;
+  /** Milliseconds since the commit at which the slot stands (YugabyteDB). */
+  readonly age_ms: number | null;
 }
+
+/** A hybrid time is microseconds since 1970, then 12 bits of a logical clock. */
+const AGE_SQL = `GREATEST(0, extract(epoch FROM clock_timestamp()) * 1000
+  - ((to_jsonb(s)->>'yb_restart_commit_ht')::numeric / 4096 / 1000))::float8`;
 
 // Without parameters, so that it also runs on a replication connection, which has no extended protocol.
 async function find(client: pg.ClientBase, name: string): Promise<SlotRow | null> {
   const { rows } = await client.query<SlotRow>(
     `SELECT s.plugin, s.database, s.database = current_database() AS here, s.active,
-       s.confirmed_flush_lsn::text AS confirmed, s.restart_lsn::text AS restart, to_jsonb(s)->>'wal_status' AS wal_status
+       s.confirmed_flush_lsn::text AS confirmed, s.restart_lsn::text AS restart, to_jsonb(s)->>'wal_status' AS wal_status,
+       to_jsonb(s)->>'yb_lsn_type' AS lsn_type,
+       CASE WHEN to_jsonb(s)->>'yb_restart_commit_ht' IS NOT NULL THEN ${AGE_SQL} END AS age_ms
      FROM pg_replication_slots s WHERE s.slot_name = ${pgLiteral(name)}`,
   );
   return rows[0] ?? null;
@@ -55,13 +66,14 @@ async function find(client: pg.ClientBase, name: string): Promise<SlotRow | null
  */
 export async function ensureSlot(client: pg.ClientBase, name: string, profile: SourceProfile): Promise<Slot> {
   const found = await find(client, name);
-  if (found) return { name, created: false, consistentPoint: assertUsable(name, found) };
+  if (found) return { name, created: false, consistentPoint: assertUsable(name, found, profile) };
   try {
     // The function rather than the replication command: both kinds of server have it in the same form.
-    const { rows } = await client.query<{ lsn: string }>(
-      `SELECT lsn::text AS lsn FROM pg_create_logical_replication_slot(${pgLiteral(name)}, 'pgoutput')`,
+    // YugabyteDB's default LSN type is SEQUENCE; it gives no position here in its first versions.
+    const { rows } = await client.query<{ lsn: string | null }>(
+      `SELECT lsn::text AS lsn FROM pg_create_logical_replication_slot(${pgLiteral(name)}, '${profile.plugin}')`,
     );
-    return { name, created: true, consistentPoint: parseLsn(rows[0]!.lsn) };
+    return { name, created: true, consistentPoint: positionOf(rows[0]!.lsn) };
   } catch (error) {
     const { code } = error as { code?: string };
     // Another process made it in the meantime.
@@ -78,14 +90,24 @@ export async function ensureSlot(client: pg.ClientBase, name: string, profile: S
   }
 }
 
-function assertUsable(name: string, slot: SlotRow): number {
-  if (!slot.here || slot.plugin !== 'pgoutput') {
+const positionOf = (lsn: string | null): number => (lsn === null ? 0 : parseLsn(lsn));
+
+function assertUsable(name: string, slot: SlotRow, profile: SourceProfile): number {
+  if (!slot.here || slot.plugin !== profile.plugin) {
     throw userError(
       'SLOT_TAKEN',
       `Replication slot "${name}" belongs to database "${slot.database}" and plugin "${slot.plugin}".`,
       'Give the source another name, or drop the slot if nothing uses it.',
     );
   }
+  if (slot.lsn_type !== null && slot.lsn_type !== 'SEQUENCE') {
+    throw userError(
+      'SLOT_TAKEN',
+      `Replication slot "${name}" has LSN type ${slot.lsn_type}: a keep-alive could confirm what has not arrived.`,
+      'Drop it, so that one of type SEQUENCE can be made, or give the source another name.',
+    );
+  }
+  if (!profile.byteLsn) return positionOf(slot.confirmed);
   if (slot.wal_status === 'lost' || slot.confirmed === null) {
     throw new HubError('SLOT_LOST', `The server has removed changes that slot "${name}" still needed.`, {
       next: 'A new slot and a new snapshot are needed; raise max_slot_wal_keep_size or keep the hub running.',
@@ -95,7 +117,10 @@ function assertUsable(name: string, slot: SlotRow): number {
   return parseLsn(slot.confirmed);
 }
 
-/** Removes the slot; nothing happens if it is not there. Errors: SLOT_ACTIVE (transient) while it is read. */
+/**
+ * Removes the slot; nothing happens if it is not there. Errors: SLOT_ACTIVE (transient) while it is read;
+ * on YugabyteDB also for minutes after (`ysql_cdc_active_replication_slot_window_ms`).
+ */
 export async function dropSlot(client: pg.ClientBase, name: string): Promise<void> {
   try {
     await client.query(
@@ -106,7 +131,7 @@ export async function dropSlot(client: pg.ClientBase, name: string): Promise<voi
     if (code === '42704') return; // dropped by another session meanwhile
     if (code !== '55006') throw error;
     throw new HubError('SLOT_ACTIVE', `Replication slot "${name}" is being read.`, {
-      next: 'Stop its reader first.',
+      next: 'Stop its reader first. YugabyteDB lets go of a slot up to five minutes after that; it is tried again.',
       disposition: 'transient',
       cause: error,
     });
@@ -120,11 +145,18 @@ export async function slotStatus(
   profile: SourceProfile,
 ): Promise<SlotStatus> {
   const slot = await find(client, name);
-  const none = { lagBytes: null, retainedBytes: null };
+  const none = { lagBytes: null, retainedBytes: null, retention: null };
   if (!slot) return { exists: false, active: false, confirmedLsn: null, ...none, walStatus: null };
   const confirmedLsn = slot.confirmed === null ? null : parseLsn(slot.confirmed);
-  const status = { exists: true, active: slot.active, confirmedLsn, walStatus: slot.wal_status };
-  if (!profile.byteLsn) return { ...status, ...none };
+  if (!profile.byteLsn) {
+    // The server computes wal_status from the LSN as if it were a byte offset: "lost" would mean nothing.
+    const { retentionMs } = profile;
+    const retention =
+      retentionMs === null || slot.age_ms === null ? null : { ageMs: slot.age_ms, limitMs: retentionMs };
+    const confirmed = { confirmedLsn: confirmedLsn ?? 0, walStatus: null };
+    return { exists: true, active: slot.active, ...none, ...confirmed, retention };
+  }
+  const status = { exists: true, active: slot.active, ...none, confirmedLsn, walStatus: slot.wal_status };
   const { rows } = await client.query<{ lsn: string }>(
     'SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text AS lsn',
   );

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { sessionSql } from '../catalog/index.ts';
+import { currentUrl, hostCount, isHostTrouble, pooledClient, sessionSql } from '../catalog/index.ts';
 
 /**
  * A long read must not be cut short by limits meant for applications, nor wait for a lock for long.
@@ -17,8 +17,9 @@ export interface Sessions {
 
 /** At most `max` sessions on the source with the settings snapshots need; idle ones are closed after a while. */
 export function openSessions(url: string, max: number): Sessions {
+  const hosts = hostCount(url);
   const pool = new pg.Pool({
-    connectionString: url,
+    ...(hosts > 1 ? { Client: pooledClient(url) } : { connectionString: currentUrl(url) }),
     max,
     idleTimeoutMillis: 5_000,
     connectionTimeoutMillis: 0,
@@ -26,10 +27,19 @@ export function openSessions(url: string, max: number): Sessions {
   });
   pool.on('error', () => undefined); // an idle session broke: the pool has dropped it already
   const prepared = new WeakSet<pg.PoolClient>();
+  const connect = async (): Promise<pg.PoolClient> => {
+    for (let left = hosts; ; left -= 1) {
+      try {
+        return await pool.connect();
+      } catch (error) {
+        if (left <= 1 || !isHostTrouble(error)) throw error;
+      }
+    }
+  };
   return {
     async use(work, signal) {
       signal?.throwIfAborted();
-      const client = await pool.connect();
+      const client = await connect();
       let failure: Error | undefined = new Error('aborted');
       // A session that breaks while nothing runs on it would otherwise end the process.
       const ignore = (): void => undefined;

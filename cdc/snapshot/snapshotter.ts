@@ -9,10 +9,13 @@ import {
   tableKey,
 } from '#kernel';
 import { type CatalogTable, introspectTables, profileOf, type SourceKind } from '../catalog/index.ts';
+import { slotNameOf } from '../slots/index.ts';
+
 import { type Anchor, type Chunk, type ChunkStore, chunkStore } from './chunks.ts';
 import { copyRange } from './copy.ts';
 import { snapshotError } from './failures.ts';
 import { planChunks } from './plan.ts';
+import { afterSlot } from './read-time.ts';
 import { backOff } from './retry.ts';
 import { createGate, openSessions } from './sessions.ts';
 
@@ -160,7 +163,8 @@ class TableRun {
   ): Promise<void> {
     const profile = profileOf(this.#options.kind);
     if (!profile.exportSnapshot) {
-      await work(async () => undefined, null);
+      const slot = slotNameOf(this.#schema.source);
+      await work(afterSlot(profile, slot, this.#pools.keepers, this.#signal), null);
       return;
     }
     await this.#pools.keepers.use(async (keeper) => {
