@@ -78,7 +78,10 @@ export async function world(options: Partial<StandInOptions> = {}): Promise<Worl
               last = [`${table} is ${entry?.state}: ${JSON.stringify(entry?.error)}`];
               return undefined;
             }
-            last = await compareTable(app, warehouse, 'shop', 'public', table);
+            // A column may not have come yet.
+            last = await compareTable(app, warehouse, 'shop', 'public', table).catch((error: Error) => [
+              error.message,
+            ]);
             return last.length === 0 ? true : undefined;
           },
           30_000,
