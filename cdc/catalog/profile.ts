@@ -57,9 +57,9 @@ export interface SourceProfile {
   readonly slotLingers: boolean;
   /**
    * Where a slot's position may lie in the future of a session's clock: a row read before it could miss a
-   * change that the stream does not have either. `at` gives, for slot $1, `moment` (text, at or after the
-   * position and now), `settable` (the user may choose the moment a transaction reads), `passed` (every
-   * clock is past the position); `join` is the statement that takes a transaction to the moment.
+   * change that the stream does not have either. `at` gives, for slot $1, `position` and `moment` (text; at
+   * or after the position and now), `settable` (the user may choose the moment a transaction reads) and
+   * `passed` (every clock is past position $2); `join` is the statement that takes a transaction to the moment.
    */
   readonly readTime: { readonly at: string; readonly join: (moment: string) => string } | null;
 }
@@ -119,9 +119,10 @@ const YUGABYTEDB: SourceProfile = {
   slotLingers: true,
   readTime: {
     // Hybrid time: microseconds since 1970 times 4096. Clocks of the nodes differ by half a second at most.
-    at: `SELECT GREATEST(now.ht, s.yb_restart_commit_ht)::text AS moment,
+    at: `SELECT s.yb_restart_commit_ht::text AS position,
+        GREATEST(now.ht, s.yb_restart_commit_ht)::text AS moment,
         (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS settable,
-        now.ht - 4096 * 1000000::bigint > s.yb_restart_commit_ht AS passed
+        now.ht - 4096 * 1000000::bigint > $2::bigint AS passed
       FROM pg_replication_slots s,
         (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 4096 AS ht) now
       WHERE s.slot_name = $1`,

@@ -20,16 +20,22 @@ export function afterSlot(
   sessions: Sessions,
   signal: AbortSignal,
 ): (client: PoolClient) => Promise<void> {
+  // The position of the first look: it moves on with the stream, behind the present for ever.
+  let position: string | null = null;
   return async (client) => {
     if (readTime === null) return;
     for (;;) {
       // Not in the range's own transaction: its first query would fix what it reads.
       const { rows } = await sessions.use(
         (other) =>
-          other.query<{ moment: string; settable: boolean | null; passed: boolean }>(readTime.at, [slot]),
+          other.query<{ position: string; moment: string; settable: boolean | null; passed: boolean | null }>(
+            readTime.at,
+            [slot, position],
+          ),
         signal,
       );
       const [at] = rows;
+      position ??= at?.position ?? null;
       if (at?.settable) await client.query(readTime.join(at.moment));
       if (!at || at.settable || at.passed) return;
       await delay(POLL_MS, undefined, { signal });

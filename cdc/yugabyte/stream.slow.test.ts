@@ -1,6 +1,10 @@
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { eventually } from '#tests/eventually';
 import { removeSource } from '../capture/index.ts';
+import { profileOf } from '../catalog/index.ts';
+import { openSessions } from '../snapshot/index.ts';
+import { afterSlot } from '../snapshot/read-time.ts';
 import { type World, world } from './testing/world.ts';
 
 const TABLES = 'CREATE TABLE orders (id int PRIMARY KEY, total int)';
@@ -49,3 +53,22 @@ test('a slot that does not move on is told of before its changes are thrown away
     return rowCount === 0 && at.standIn.slots.size === 0 ? true : undefined;
   }, 20_000);
 }, 60_000);
+
+test('a user who may not choose what moment to read waits until every clock is past the slot’s position', async () => {
+  await using at = await world();
+  await at.app.query(`CREATE ROLE reader LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA bac TO reader;
+    GRANT SELECT ON bac.standin_slots TO reader`);
+  const owner = new pg.Client(at.standIn.url);
+  await owner.connect();
+  await owner.query("SELECT pg_create_logical_replication_slot('ahead', 'yboutput')");
+  await owner.end();
+  at.standIn.slots.get('ahead')!.restartAt += 500_000;
+  const sessions = openSessions(at.standIn.url.replace(/\/\/[^@]*@/, '//reader:x@'), 2);
+  const join = afterSlot(profileOf('yugabytedb'), 'ahead', sessions, new AbortController().signal);
+  const started = performance.now();
+  await sessions.use((client) => join(client));
+  // Half a second ahead, and a second for the other nodes' clocks.
+  expect(performance.now() - started).toBeGreaterThan(1400);
+  expect(at.standIn.statements.some(({ sql }) => sql.includes('SET LOCAL yb_read_time'))).toBe(false);
+  await sessions.close();
+}, 30_000);
