@@ -54,7 +54,8 @@ export class StandInSlot {
   ): void {
     const kept = changes.filter(({ relation }) => this.published.has(`${relation.schema}.${relation.table}`));
     if (kept.length === 0) {
-      if (this.#transactions.length === 0) this.#moveTo(committedAt);
+      // Nothing is left to confirm: the slot moves on with the cluster.
+      if ((this.#transactions.at(-1)?.endLsn ?? 0) <= this.confirmed) this.#moveTo(committedAt);
       return;
     }
     const beginLsn = this.#next;
