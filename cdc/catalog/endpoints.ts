@@ -51,7 +51,7 @@ export function currentUrl(url: string): string {
 }
 
 /** `tried` did not answer: the next host is the one to use, unless somebody has moved on already. */
-export function hostFailed(url: string, tried: string): void {
+function hostFailed(url: string, tried: string): void {
   const urls = hostUrls(url) ?? [];
   const at = urls.indexOf(tried);
   if (urls.length > 1 && currentUrl(url) === tried) preferred.set(url, (at + 1) % urls.length);
