@@ -10,7 +10,6 @@ import {
 } from '#kernel';
 import { type CatalogTable, introspectTables, profileOf, type SourceKind } from '../catalog/index.ts';
 import { slotNameOf } from '../slots/index.ts';
-
 import { type Anchor, type Chunk, type ChunkStore, chunkStore } from './chunks.ts';
 import { copyRange } from './copy.ts';
 import { snapshotError } from './failures.ts';

@@ -442,3 +442,53 @@ test('watermarks follow what is stored, also for idle tables, and never go back'
   await say(3_000_000, {});
   await is(['busy', 3_000_000], ['idle', 3_000_000]);
 });
+
+test('a table is not ahead of a partition that has not been heard of yet', async () => {
+  const schema = tableSchema('split', [text(2, 'name')]);
+  await world.register(schema, { partitions: 3 });
+  const marks = async () => {
+    const { rows } = await world.pool.query<{ partition: number; lsn: string }>(
+      "SELECT partition, lsn FROM bac.watermarks WHERE table_name = 'split' ORDER BY 1",
+    );
+    return rows.map(({ partition, lsn }) => [partition, Number(lsn)]);
+  };
+  const say = (lsn: number, ends: Record<number, number>) =>
+    world.control({
+      type: 'watermark',
+      source: 'shop',
+      lsn,
+      committedAt: lsn,
+      ends: { [topicOf(schema)]: ends },
+    });
+  // Partition 2 has an event that has not come.
+  await say(5, { 2: 1 });
+  await eventually(async () => ((await marks()).length > 0 ? true : undefined), 10_000);
+  expect(await marks()).toEqual([
+    [0, 5],
+    [1, 5],
+    [2, 0],
+  ]);
+});
+
+test('what was in the log before the sink began counts, also when a first batch is stored already', async () => {
+  const schema = tableSchema('backlog', [text(2, 'name')]);
+  await world.register(schema);
+  await world.append(schema, [
+    event(schema, 'c', null, { id: 1, name: 'stored' }, { lsn: 10 }),
+    event(schema, 'c', null, { id: 2, name: 'waits' }, { lsn: 11, gen: 2 }),
+  ]);
+  const held = () => sink.stats().tables[topicOf(schema)]?.held ?? undefined;
+  await eventually(async () => held(), 10_000);
+  const other = tableSchema('beside', [text(2, 'name')]);
+  await world.register(other);
+  const lsnOf = async (table: string) =>
+    (await world.pool.query<{ lsn: string }>('SELECT lsn FROM bac.watermarks WHERE table_name = $1', [table]))
+      .rows[0]?.lsn;
+  // No message names the topic: its events are older than this sink.
+  await world.control({ type: 'watermark', source: 'shop', lsn: 20, committedAt: 20, ends: {} });
+  await eventually(async () => ((await lsnOf('beside')) === '20' ? true : undefined), 10_000);
+  expect(await lsnOf('backlog')).toBeUndefined();
+  await world.register(schema, { generation: 2 });
+  await world.drained();
+  await eventually(async () => ((await lsnOf('backlog')) === '20' ? true : undefined), 10_000);
+});

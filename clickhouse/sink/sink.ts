@@ -61,7 +61,7 @@ export function createSink(options: SinkOptions): Sink {
   const tables = new Map<string, SinkTable>();
   const done = new Map<string, number>();
   const blocked = new Map<string, { readonly more: number; readonly reason: string }>();
-  const shared = new Map<string, boolean>();
+  const partitions = new Map<string, number>();
   const gate = new Gate(CONCURRENT_INSERTS);
   const buffers: Rows[] = [];
   const pace = new Pace(config.minFlushMs);
@@ -78,7 +78,7 @@ export function createSink(options: SinkOptions): Sink {
   const refresh = async (): Promise<readonly TableEntry[]> => {
     const entries = await registry.tables();
     const seen = new Set(entries.map((entry) => entry.topic));
-    shared.clear();
+    partitions.clear();
     for (const topic of tables.keys()) {
       if (seen.has(topic)) continue;
       tables.delete(topic);
@@ -103,15 +103,15 @@ export function createSink(options: SinkOptions): Sink {
     return found;
   };
 
-  /** True if the topic has several partitions. Looked up once per set of tables. */
-  const isShared = async (topic: string): Promise<boolean> => {
-    let several = shared.get(topic);
-    if (several === undefined) {
+  /** How many partitions the topic has. Looked up once per set of tables. */
+  const partitionsOf = async (topic: string): Promise<number> => {
+    let count = partitions.get(topic);
+    if (count === undefined) {
       const info = (await log.topics(topic)).find((candidate) => candidate.topic === topic);
-      several = (info?.partitions ?? 1) > 1;
-      shared.set(topic, several);
+      count = info?.partitions ?? 1;
+      partitions.set(topic, count);
     }
-    return several;
+    return count;
   };
 
   const apply = async (table: SinkTable, batch: DeliveredBatch, signal: AbortSignal): Promise<Applied> => {
@@ -124,7 +124,7 @@ export function createSink(options: SinkOptions): Sink {
             warehouse,
             signal,
             maxDead: MAX_OPEN,
-            shared: await isShared(batch.topic),
+            shared: (await partitionsOf(batch.topic)) > 1,
             deadKeys: (keys) => deadKeys(pool, batch.topic, keys),
           });
           // After a failure the connection may still hold the buffer: it is not used again.
@@ -273,13 +273,12 @@ export function createSink(options: SinkOptions): Sink {
       const live = [...tables.values()].filter(
         ({ entry }) => entry.source === message.source && entry.state === 'streaming',
       );
-      watermarks.claim(
-        message,
-        live.map(({ entry }) => ({
-          entry,
-          partitions: assigned.filter((one) => one.topic === entry.topic).map((one) => one.partition),
-        })),
-      );
+      const mine = live.map(async ({ entry }) => ({
+        entry,
+        of: await partitionsOf(entry.topic),
+        partitions: assigned.filter((one) => one.topic === entry.topic).map((one) => one.partition),
+      }));
+      watermarks.claim(message, await Promise.all(mine));
     }
   };
 

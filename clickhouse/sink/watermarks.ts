@@ -11,7 +11,11 @@ interface Claim {
 }
 
 interface Partition {
-  /** Everything below this offset is in the warehouse (or dead); -1 = not known. */
+  /** Number of partitions of the topic. */
+  of: number;
+  /** Its log end has been looked up: what was in the log before this process counts in `named`. */
+  located: boolean;
+  /** Everything below this offset is in the warehouse (or dead). */
   position: number;
   /** Highest end that a message has named: what an unnamed topic still has to reach. */
   named: number;
@@ -22,6 +26,7 @@ interface Partition {
 interface Progress {
   readonly entry: TableEntry;
   readonly partition: number;
+  readonly of: number;
   readonly committedAt: number;
   readonly lsn: number;
 }
@@ -33,7 +38,9 @@ const MAX_CLAIMS = 8;
 /**
  * Turns "all commits up to T are in the log below these offsets" and "everything below this offset
  * is in the warehouse" into `bac.watermarks`. A watermark is written once the position has reached the
- * claim; it never goes back. Writes are gathered, at most one statement under way.
+ * claim; it never goes back. Writes are gathered, at most one statement under way. The first write for a
+ * table gives every partition of its topic a row, at position 0: the least of the rows is the table's
+ * watermark also while a partition has not been heard of yet.
  */
 export class Watermarks {
   readonly #pool: Pool;
@@ -53,11 +60,12 @@ export class Watermarks {
     const state = this.#state(entry.topic, partition);
     if (state.position < committed) state.position = committed;
     if (state.named < end) state.named = end;
+    state.located = true;
     this.#advance(entry, partition, state);
   }
 
   isKnown(topic: string, partition: number): boolean {
-    return (this.#partitions.get(topic)?.get(partition)?.position ?? -1) >= 0;
+    return this.#partitions.get(topic)?.get(partition)?.located ?? false;
   }
 
   /** The table was removed; a topic of its name starts anew. */
@@ -71,16 +79,18 @@ export class Watermarks {
     this.#advance(entry, partition, state);
   }
 
-  /** `tables`: the source's live tables with the partitions this process is in charge of. */
+  /** `tables`: the source's live tables with the partitions this process is in charge of, of how many. */
   claim(
     message: WatermarkMessage,
-    tables: readonly { entry: TableEntry; partitions: readonly number[] }[],
+    tables: readonly { entry: TableEntry; partitions: readonly number[]; of: number }[],
   ): void {
-    for (const { entry, partitions } of tables) {
+    for (const { entry, partitions, of } of tables) {
       const ends = message.ends[entry.topic];
       for (const partition of partitions) {
         const state = this.#state(entry.topic, partition);
+        state.of = of;
         state.named = Math.max(state.named, ends?.[partition] ?? 0);
+        if (!state.located) continue;
         const claim = { end: state.named, committedAt: message.committedAt, lsn: message.lsn };
         if (state.claims.length >= MAX_CLAIMS) state.claims.pop();
         state.claims.push(claim);
@@ -103,7 +113,7 @@ export class Watermarks {
     }
     let state = byPartition.get(partition);
     if (state === undefined) {
-      state = { position: -1, named: 0, claims: [] };
+      state = { of: 1, located: false, position: 0, named: 0, claims: [] };
       byPartition.set(partition, state);
     }
     return state;
@@ -114,7 +124,7 @@ export class Watermarks {
     while (state.claims.length > 0 && state.position >= state.claims[0]!.end) reached = state.claims.shift()!;
     if (reached === null) return;
     const { committedAt, lsn } = reached;
-    this.#dirty.set(`${partition} ${entry.topic}`, { entry, partition, committedAt, lsn });
+    this.#dirty.set(`${partition} ${entry.topic}`, { entry, partition, of: state.of, committedAt, lsn });
     this.#flushing ??= this.#flush();
   }
 
@@ -137,11 +147,15 @@ export class Watermarks {
     const batch = [...this.#dirty];
     const items = batch.map(([, progress]) => progress);
     await this.#pool.query(
-      `INSERT INTO bac.watermarks AS w (source, schema_name, table_name, partition, committed_at, lsn)
-       SELECT u.source, u.schema_name, u.table_name, u.partition,
-              timestamptz 'epoch' + u.micros * interval '1 microsecond', u.lsn
-       FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::bigint[])
-         AS u(source, schema_name, table_name, partition, micros, lsn)
+      `WITH u AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::int[])
+         AS u(source, schema_name, table_name, partition, micros, lsn, partitions))
+       INSERT INTO bac.watermarks AS w (source, schema_name, table_name, partition, committed_at, lsn)
+       SELECT source, schema_name, table_name, partition,
+              timestamptz 'epoch' + micros * interval '1 microsecond', lsn FROM u
+       UNION ALL
+       SELECT DISTINCT source, schema_name, table_name, other, timestamptz 'epoch', 0::bigint
+       FROM u, generate_series(0, partitions - 1) AS other
+       WHERE (source, schema_name, table_name, other) NOT IN (SELECT source, schema_name, table_name, partition FROM u)
        ON CONFLICT (source, schema_name, table_name, partition) DO UPDATE
          SET committed_at = excluded.committed_at, lsn = excluded.lsn
          WHERE w.committed_at < excluded.committed_at`,
@@ -152,6 +166,7 @@ export class Watermarks {
         items.map(({ partition }) => partition),
         items.map(({ committedAt }) => committedAt),
         items.map(({ lsn }) => lsn),
+        items.map(({ of }) => of),
       ],
     );
     for (const [key, progress] of batch) if (this.#dirty.get(key) === progress) this.#dirty.delete(key);

@@ -77,7 +77,7 @@ const TABLES = `SELECT t.source, t.schema_name AS schema, t.table_name AS "table
   t.version, t.snapshot_rows::float8 AS "snapshotRows", t.estimated_rows::float8 AS "estimatedRows", t.error,
   w.committed_at AS watermark, coalesce(d.count, 0)::int AS "deadLetters"
   FROM bac.tables t
-  LEFT JOIN (SELECT source, schema_name, table_name, min(committed_at) AS committed_at
+  LEFT JOIN (SELECT source, schema_name, table_name, nullif(min(committed_at), timestamptz 'epoch') AS committed_at
     FROM bac.watermarks GROUP BY 1, 2, 3) w USING (source, schema_name, table_name)
   LEFT JOIN (SELECT source, schema_name, table_name, count(*) AS count
     FROM bac.dead_letters WHERE state = 'open' GROUP BY 1, 2, 3) d USING (source, schema_name, table_name)

@@ -57,7 +57,8 @@ CREATE TABLE bac.snapshot_chunks (
   PRIMARY KEY (source, schema_name, table_name, generation, chunk)
 );
 
--- Per table and log partition: all source commits up to this moment are in the warehouse.
+-- Per table and log partition: all source commits up to this moment are in the warehouse. Position 0
+-- (moment 'epoch'): nothing is known of the partition yet. The table's watermark is the least of its rows.
 CREATE TABLE bac.watermarks (
   source text NOT NULL,
   schema_name text NOT NULL,
