@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['**/*.slow.test.ts'],
-    exclude: ['**/node_modules/**', '.bac/**', 'stream/embedded/contract.slow.test.ts'],
+    exclude: ['**/node_modules/**', '.bac/**'],
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,
