@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/*.slow.test.ts', '.bac/**'],
+    exclude: ['**/node_modules/**', '**/*.slow.test.ts', '**/*.kafka.test.ts', '.bac/**'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,
