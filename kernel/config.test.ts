@@ -49,6 +49,21 @@ describe('configuration', () => {
     }
   });
 
+  test('switches and addresses come as text from the environment', () => {
+    yaml('');
+    const env = { BAC_DEMO: 'false', BAC_HTTP_PUBLIC_URL: 'https://hub.example', BAC_HEALTH_PORT: '1' };
+    const { config, chosen } = loadConfigWithOrigin({ cwd, env });
+    expect(config.demo.enabled).toBe(false);
+    expect([config.http.publicUrl, config.health.port]).toEqual(['https://hub.example', 1]);
+    expect([...chosen]).toEqual(['health']);
+    for (const wrong of [
+      { BAC_DEMO: 'maybe' },
+      { BAC_HTTP_PUBLIC_URL: 'hub.example' },
+      { BAC_INSTANCE: 'a b' },
+    ])
+      expect(() => loadConfig({ cwd, env: wrong })).toThrow(/CONFIG_INVALID|:/);
+  });
+
   test('an unknown variable is refused, with the nearest one', () => {
     yaml('');
     expect(() => loadConfig({ cwd, env: { BAC_HTPP_PORT: '1' } })).toThrow(/BAC_HTPP_PORT/);

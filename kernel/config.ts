@@ -13,7 +13,25 @@ export const configSchema = z.strictObject({
   /** Folder for all embedded state: PostgreSQL, the log, ClickHouse, keys. */
   stateDir: z.string().default('.bac'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  http: z.strictObject({ host: z.string().default('127.0.0.1'), port: port(7400) }).prefault({}),
+  /** Where the supervisor and the roles write their logs: a rotating file in the state folder, or standard output. */
+  logTo: z.enum(['file', 'stdout']).default('file'),
+  /** This process among the others of the hub; default: from the host's name. Never given to two at once. */
+  instance: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,100}$/)
+    .optional(),
+  /** Longest wait, at the start, for a database of your own that does not answer yet. */
+  startTimeoutSeconds: z.coerce.number().min(0).max(3600).default(60),
+  http: z
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: port(7400),
+      /** Address people open, e.g. `https://hub.example.com`, where something stands in front of the hub. */
+      publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+    })
+    .prefault({}),
+  /** Health and figures of a process without the role `api`: `/healthz`, `/readyz`, `/metrics`. */
+  health: z.strictObject({ host: z.string().default('127.0.0.1'), port: port(7480) }).prefault({}),
   postgres: z
     .strictObject({
       /** Set to use a PostgreSQL or YugabyteDB of your own for the hub's state and apps. */
@@ -60,7 +78,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   demo: z
     .strictObject({
-      enabled: z.boolean().default(true),
+      enabled: z.union([z.boolean(), z.stringbool()]).default(true),
       seed: z.coerce.number().int().default(42),
       orders: z.coerce.number().int().min(100).default(100_000),
       /** Business transactions a second of the simulator. */
@@ -77,19 +95,35 @@ export const ENVIRONMENT: Readonly<Record<string, readonly [string, ...string[]]
   BAC_LOG_LEVEL: ['logLevel'],
   BAC_HTTP_HOST: ['http', 'host'],
   BAC_HTTP_PORT: ['http', 'port'],
+  BAC_HTTP_PUBLIC_URL: ['http', 'publicUrl'],
+  BAC_HEALTH_HOST: ['health', 'host'],
+  BAC_HEALTH_PORT: ['health', 'port'],
+  BAC_LOG_TO: ['logTo'],
+  BAC_INSTANCE: ['instance'],
+  BAC_START_TIMEOUT: ['startTimeoutSeconds'],
   BAC_POSTGRES_URL: ['postgres', 'url'],
   BAC_POSTGRES_PORT: ['postgres', 'port'],
   BAC_CLICKHOUSE_URL: ['clickhouse', 'url'],
   BAC_CLICKHOUSE_PORT: ['clickhouse', 'port'],
   BAC_CLICKHOUSE_USER: ['clickhouse', 'user'],
   BAC_CLICKHOUSE_PASSWORD: ['clickhouse', 'password'],
+  BAC_DEMO: ['demo', 'enabled'],
   BAC_DEMO_ORDERS: ['demo', 'orders'],
   BAC_DEMO_RATE: ['demo', 'rate'],
   BAC_DEMO_SEED: ['demo', 'seed'],
 };
 
 /** `BAC_*` variables that are read outside the configuration. */
-const OTHER_VARIABLES = new Set(['BAC_URL', 'BAC_KEY', 'BAC_CONFIG', 'BAC_NODE']);
+const OTHER_VARIABLES = new Set([
+  'BAC_URL',
+  'BAC_KEY',
+  'BAC_CONFIG',
+  'BAC_NODE',
+  'BAC_OWNER_KEY',
+  'BAC_OWNER_KEY_FILE',
+  'BAC_METRICS_KEY',
+  'BAC_METRICS_KEY_FILE',
+]);
 
 export interface LoadOptions {
   /** Default: BAC_CONFIG, then `bac.yaml` in `cwd` if it is there. */
@@ -99,12 +133,12 @@ export interface LoadOptions {
 }
 
 /** Top-level sections whose port somebody chose; the others may move to a free port when theirs is taken. */
-export type ChosenPorts = ReadonlySet<'http' | 'postgres' | 'clickhouse'>;
+export type ChosenPorts = ReadonlySet<'http' | 'health' | 'postgres' | 'clickhouse'>;
 
 /** The configuration and which ports in it were chosen rather than defaulted. See `loadConfig`. */
 export function loadConfigWithOrigin(options: LoadOptions = {}): { config: Config; chosen: ChosenPorts } {
   const { config, given } = load(options);
-  const sections = ['http', 'postgres', 'clickhouse'] as const;
+  const sections = ['http', 'health', 'postgres', 'clickhouse'] as const;
   const isSet = (section: string): boolean =>
     typeof given[section] === 'object' && given[section] !== null && 'port' in given[section];
   return { config, chosen: new Set(sections.filter(isSet)) };

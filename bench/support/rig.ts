@@ -67,6 +67,8 @@ export async function openRig(settings: Readonly<Record<string, string>> = {}): 
           postgresUrl: postgres.url,
           clickhouse: { url: clickhouse.url, user: 'bac', password },
           logDir: join(dir, 'log'),
+          logIdentity: 'bench',
+          sessionSecret: null,
           stateRoot: dir,
           instance: `${role}-${roles.length}`,
           demo: false,

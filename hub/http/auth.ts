@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Pool } from 'pg';
 import { HubError, type Principal, systemPrincipal } from '#kernel';
 import { keyIsLive, principalOfKey } from './keys.ts';
-import { isLoopback, isLoopbackHost, sameOrigin } from './origin.ts';
+import { cameThroughProxy, isLoopback, isLoopbackHost, sameOrigin } from './origin.ts';
 
 /** Who may come in, and how. */
 export interface Authenticator {
@@ -27,28 +27,46 @@ interface Session {
 
 const localOwner: Principal = { ...systemPrincipal('local'), user: 'local-owner', roles: ['owner'] };
 
+export interface AuthenticatorOptions {
+  readonly pool: Pool;
+  /** Where the server listens. */
+  readonly host: string;
+  /** Address people open where a proxy stands in front; the only Host and Origin a session then counts for. */
+  readonly publicUrl?: string | undefined;
+  /** Signs sessions; null: one that lives as long as this process, so that a restart ends all sessions. */
+  readonly secret: string | null;
+}
+
 /**
- * API keys (`Authorization: Bearer id.secret`) and session cookies. A session is signed with a
- * secret that lives as long as this process, so nothing is stored and a restart ends all sessions.
+ * API keys (`Authorization: Bearer id.secret`) and session cookies. A session is signed, nothing of
+ * it is stored.
  *
  * A cookie counts only if the request comes from the hub's own page: when the server is bound to
  * loopback its Host must be a loopback name (a rebound DNS name is not), a request that changes
  * something must carry an Origin equal to its Host, and one the browser calls cross-site is refused.
+ *
+ * Visitors become the local owner without a key only where the server is bound to loopback and
+ * nothing stands in front of it: behind a proxy on the same machine everyone comes from loopback, so
+ * with `publicUrl`, or once a request shows the mark of a proxy, nobody does.
  */
-export function createAuthenticator(options: { readonly pool: Pool; readonly host: string }): Authenticator {
-  const secret = randomBytes(32);
-  const local = isLoopback(options.host);
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const secret = options.secret === null ? randomBytes(32) : Buffer.from(options.secret);
+  const site = options.publicUrl === undefined ? null : new URL(options.publicUrl);
+  const local = site === null && isLoopback(options.host);
   const sign = (payload: string): string => createHmac('sha256', secret).update(payload).digest('base64url');
   const cookieName = (request: FastifyRequest): string => `bac_session_${request.socket.localPort ?? 0}`;
 
   const issue = (request: FastifyRequest, reply: FastifyReply, session: Session): void => {
     const payload = Buffer.from(JSON.stringify(session)).toString('base64url');
-    const secure = request.protocol === 'https' ? '; Secure' : '';
+    const secure = request.protocol === 'https' || site?.protocol === 'https:' ? '; Secure' : '';
     reply.header(
       'set-cookie',
       `${cookieName(request)}=${payload}.${sign(payload)}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${SESSION_MS / 1000}${secure}`,
     );
   };
+
+  // A proxy may send on a Host of its own; the page's origin is what people open.
+  const ownHost = (request: FastifyRequest): string | undefined => site?.host ?? request.headers.host;
 
   const sessionOf = (request: FastifyRequest): Session | null => {
     const [payload, mac] = cookie(request.headers.cookie, cookieName(request))?.split('.') ?? [];
@@ -72,11 +90,12 @@ export function createAuthenticator(options: { readonly pool: Pool; readonly hos
       const session = sessionOf(request);
       if (!session) return null;
       if (local && !isLoopbackHost(request.headers.host)) throw forbiddenOrigin();
+      if (session.key === null && (!local || cameThroughProxy(request))) throw forbiddenOrigin();
       const changes = request.method !== 'GET' && request.method !== 'HEAD';
       const { origin } = request.headers;
       if (
         (changes && origin === undefined) ||
-        (origin !== undefined && !sameOrigin(origin, request.headers.host))
+        (origin !== undefined && !sameOrigin(origin, ownHost(request)))
       ) {
         throw forbiddenOrigin();
       }
@@ -86,6 +105,7 @@ export function createAuthenticator(options: { readonly pool: Pool; readonly hos
     },
     welcome(request, reply) {
       const peer = request.socket.remoteAddress ?? '';
+      if (cameThroughProxy(request)) return;
       if (!local || !isLoopback(peer) || !isLoopbackHost(request.headers.host)) return;
       if (
         request.headers['sec-fetch-site'] === 'cross-site' &&
@@ -97,7 +117,7 @@ export function createAuthenticator(options: { readonly pool: Pool; readonly hos
     },
     async login(request, reply, key) {
       const { origin } = request.headers;
-      if (origin !== undefined && !sameOrigin(origin, request.headers.host)) throw forbiddenOrigin();
+      if (origin !== undefined && !sameOrigin(origin, ownHost(request))) throw forbiddenOrigin();
       const found = await principalOfKey(options.pool, key);
       if (!found) return null;
       issue(request, reply, { until: Date.now() + SESSION_MS, principal: found.principal, key: found.id });

@@ -1,3 +1,4 @@
-export { createApiKey } from './keys.ts';
+export { type Readiness, readiness } from './health.ts';
+export { createApiKey, installApiKey } from './keys.ts';
 export { createHttpServer } from './server.ts';
 export type { HubServices } from './services.ts';

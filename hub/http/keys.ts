@@ -36,6 +36,52 @@ export async function createApiKey(pool: Pool, principal: Principal): Promise<st
   return `${id}.${secret}`;
 }
 
+/** Marks keys that come with the deployment: of each purpose one is valid at a time. */
+const PURPOSE = 'deployment';
+
+/**
+ * Makes `text` (as `createApiKey` gives it) the one valid key of this purpose: keys of the purpose
+ * installed before are revoked. Any number of processes may install the same key at once, or again.
+ * Errors: KEY_MALFORMED (user); KEY_REVOKED (user) for a key that somebody has revoked.
+ */
+export async function installApiKey(
+  pool: Pool,
+  text: string,
+  purpose: string,
+  principal: Principal,
+): Promise<void> {
+  const [, id, secret] = KEY.exec(text) ?? [];
+  if (!id || !secret) {
+    throw userError(
+      'KEY_MALFORMED',
+      `The ${purpose} key given to this process is not of the form of a key.`,
+      'Make one: 12 hexadecimal digits, a dot, and 43 letters or digits (32 random bytes in base64url).',
+    );
+  }
+  const marked = { ...principal, attributes: { ...principal.attributes, [PURPOSE]: purpose } };
+  const hash = hashOf(secret).toString('hex');
+  await pool.query(
+    'INSERT INTO bac.api_keys (id, hash, principal) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING',
+    [id, hash, JSON.stringify(principalSchema.parse(marked))],
+  );
+  const { rows } = await pool.query<{ hash: string; revoked: boolean }>(
+    'SELECT hash, revoked_at IS NOT NULL AS revoked FROM bac.api_keys WHERE id = $1',
+    [id],
+  );
+  if (rows[0]?.revoked || rows[0]?.hash !== hash) {
+    throw userError(
+      'KEY_REVOKED',
+      `The ${purpose} key ${id} given to this process has been revoked.`,
+      'Give it a new one.',
+    );
+  }
+  await pool.query(
+    `UPDATE bac.api_keys SET revoked_at = now()
+     WHERE id <> $1 AND revoked_at IS NULL AND principal->'attributes'->>$2 = $3`,
+    [id, PURPOSE, purpose],
+  );
+}
+
 /** The key's principal, or null if it is malformed, unknown, wrong or revoked. Constant-time comparison. */
 export async function principalOfKey(
   pool: Pool,

@@ -15,3 +15,20 @@ export function isLoopbackHost(header: string | undefined): boolean {
 export function sameOrigin(origin: string, host: string | undefined): boolean {
   return host !== undefined && URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
 }
+
+const PROXY_HEADERS = ['forwarded', 'via', 'x-real-ip', 'x-client-ip', 'x-original-host', 'x-request-start'];
+
+/**
+ * Did something stand between the visitor and this server? True for any header proxies add, and for
+ * HTTP/1.0, which no browser speaks but nginx does as it comes. A proxy that shows none of these
+ * cannot be told from a visitor: that is what `http.publicUrl` is for.
+ */
+export function cameThroughProxy(request: {
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly raw: { readonly httpVersion: string };
+}): boolean {
+  if (request.raw.httpVersion === '1.0') return true;
+  return Object.keys(request.headers).some(
+    (name) => name.startsWith('x-forwarded-') || name.startsWith('cf-') || PROXY_HEADERS.includes(name),
+  );
+}

@@ -34,6 +34,8 @@ export interface HttpServerOptions {
   readonly webRoot: string;
   /** Default: API keys of `bac.api_keys` and session cookies. */
   readonly authenticate?: Authenticator;
+  /** Signs sessions; shared by all replicas, or null: made anew by each process. */
+  readonly sessionSecret?: string | null;
   readonly version?: string;
   readonly startedAt?: Date;
   /** What `bac status` shows; default: this server's own address. */
@@ -62,7 +64,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     addresses: options.addresses ?? (() => ({ http: `http://${hostInUrl(config.http.host)}:${port}` })),
   });
   const streams = new OpenStreams(MAX_STREAMS);
-  const authenticator = options.authenticate ?? createAuthenticator({ pool, host: config.http.host });
+  const authenticator =
+    options.authenticate ??
+    createAuthenticator({ pool, ...config.http, secret: options.sessionSecret ?? null });
   const context = { ...options, collector, authenticator, streams };
   const routes: Route[] = [
     ...statusRoutes(context),

@@ -16,6 +16,7 @@ export async function runApi(context: RoleContext): Promise<Role> {
     version: settings.version,
     services: services(context),
     webRoot: WEB_ROOT,
+    sessionSecret: settings.sessionSecret,
     addresses: () => readHubFile(settings.stateRoot)?.addresses ?? {},
   });
   const { port } = await server.listen();

@@ -9,6 +9,7 @@ import {
   type Warehouse,
 } from '#kernel';
 import { openEmbeddedLog } from '#stream';
+import type { Figure } from './figures.ts';
 import type { RoleSettings } from './settings.ts';
 
 /** What every role stands on: opened once per process, closed last. */
@@ -53,5 +54,7 @@ export interface Role {
   readonly facts?: Readonly<Record<string, unknown>>;
   /** Figures for `bac status`, sampled every second. */
   stats(): unknown;
+  /** Figures for the process's own `/metrics`. */
+  figures?(): readonly Figure[];
   stop(): Promise<void>;
 }

@@ -1,7 +1,9 @@
 import { HubError, toHubError } from '#kernel';
+import { readiness } from '../http/index.ts';
 import { runApi } from './api.ts';
 import { runCapture } from './capture.ts';
 import { openContext, type Role, type RoleContext } from './context.ts';
+import type { FromRole, ToRole } from './messages.ts';
 import type { RoleName, RoleSettings } from './settings.ts';
 import { runSink } from './sink.ts';
 import { reportStats } from './stats.ts';
@@ -26,8 +28,9 @@ async function main(name: RoleName, settings: RoleSettings): Promise<void> {
   const context = await openContext(name, settings);
   const role = await ROLES[name](context);
   const reporting = reportStats(context, name, role);
-  process.send?.({ type: 'ready', facts: role.facts ?? {} });
-  const reason = await stopping.promise;
+  answerProbes(context);
+  say({ type: 'ready', facts: role.facts ?? {} });
+  const reason = await Promise.race([stopping.promise, reporting.lost]);
   context.logger.info({ reason }, 'stopping');
   await reporting.stop();
   await role.stop();
@@ -35,15 +38,29 @@ async function main(name: RoleName, settings: RoleSettings): Promise<void> {
   process.exit(0);
 }
 
+function say(message: FromRole, then: () => void = () => {}): void {
+  if (process.connected) process.send?.(message, then);
+  else then();
+}
+
+function answerProbes(context: RoleContext): void {
+  process.on('message', (message: ToRole) => {
+    if (message.type !== 'probe') return;
+    readiness(context)
+      .then((result) => say({ type: 'probed', id: message.id, readiness: result }))
+      .catch((error: unknown) => context.logger.warn({ err: toHubError(error) }, 'probe failed'));
+  });
+}
+
 const name = process.argv[2];
 if (name === undefined || !(name in ROLES)) throw new HubError('ROLE_UNKNOWN', `There is no role ${name}.`);
-process.once('message', (message: { type: 'start'; settings: RoleSettings }) => {
+process.once('message', (message: ToRole) => {
+  if (message.type !== 'start') throw new HubError('ROLE_PROTOCOL', 'A role is told to start first.');
   main(name as RoleName, message.settings).catch((thrown: unknown) => {
     const error = toHubError(thrown);
     process.stderr.write(
       `${JSON.stringify({ level: 60, role: name, error: error.toJSON(), stack: error.stack })}\n`,
     );
-    if (process.connected) process.send?.({ type: 'failed', error: error.toJSON() }, () => process.exit(1));
-    else process.exit(1);
+    say({ type: 'failed', error: error.toJSON() }, () => process.exit(1));
   });
 });

@@ -10,8 +10,12 @@ export interface RoleSettings {
   readonly postgresUrl: string;
   readonly clickhouse: { readonly url: string; readonly user: string; readonly password: string };
   readonly logDir: string;
+  /** What the log is told apart by from any other; see `log-lease.ts`. */
+  readonly logIdentity: string;
   readonly stateRoot: string;
-  /** Tells instances of one role apart, e.g. `capture-1`. */
+  /** Signs browser sessions, the same in every replica of the api; null: each process makes its own. */
+  readonly sessionSecret: string | null;
+  /** Tells instances of one role apart, over all machines. */
   readonly instance: string;
   /** Whether the worker keeps the demo business alive. */
   readonly demo: boolean;

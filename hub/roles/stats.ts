@@ -1,18 +1,40 @@
+import { HubError } from '#kernel';
 import type { Role, RoleContext } from './context.ts';
+import { counter, type Figure, gauge } from './figures.ts';
+import { renewLogLease } from './log-lease.ts';
+import type { FromRole } from './messages.ts';
 
 const SAMPLE_MS = 1_000;
 
+export interface Reporting {
+  /** Rejects with LOG_NOT_SHARED when processes of the hub have turned to another log meanwhile. */
+  readonly lost: Promise<never>;
+  stop(): Promise<void>;
+}
+
 /**
- * Writes the role's figures, memory (bytes) and processor use (cores) to `bac.role_stats` every
- * second. A lost state database costs samples, nothing else.
+ * Every second: writes the role's figures, memory (bytes) and processor use (cores) to
+ * `bac.role_stats`, renews the hub's hold of its log, and tells the supervisor the figures for
+ * `/metrics`. A lost state database costs samples, nothing else.
  */
-export function reportStats(context: RoleContext, name: string, role: Role): { stop(): Promise<void> } {
+export function reportStats(context: RoleContext, name: string, role: Role): Reporting {
   const { pool, settings, logger } = context;
   const startedAt = new Date().toISOString();
   let cpu = process.cpuUsage();
   let at = performance.now();
   let writing: Promise<unknown> = Promise.resolve();
   let busy = false;
+  const lost = Promise.withResolvers<never>();
+  lost.promise.catch(() => {}); // the caller may not be listening yet
+  const write = async (data: unknown): Promise<void> => {
+    await pool.query(
+      `INSERT INTO bac.role_stats (role, instance, data) VALUES ($1, $2, $3)
+       ON CONFLICT (role, instance) DO UPDATE SET data = $3, updated_at = now()`,
+      [name, settings.instance, JSON.stringify(data)],
+    );
+    if (!(await renewLogLease(pool, settings.logIdentity)))
+      lost.reject(new HubError('LOG_NOT_SHARED', 'Other processes of this hub have turned to another log.'));
+  };
   const sample = (): void => {
     if (busy) return;
     const used = process.cpuUsage(cpu);
@@ -27,13 +49,10 @@ export function reportStats(context: RoleContext, name: string, role: Role): { s
       cpuCores: cores,
       ...Object(role.stats()),
     };
+    const message: FromRole = { type: 'figures', figures: [...own(data), ...(role.figures?.() ?? [])] };
+    if (process.connected) process.send?.(message);
     busy = true;
-    writing = pool
-      .query(
-        `INSERT INTO bac.role_stats (role, instance, data) VALUES ($1, $2, $3)
-         ON CONFLICT (role, instance) DO UPDATE SET data = $3, updated_at = now()`,
-        [name, settings.instance, JSON.stringify(data)],
-      )
+    writing = write(data)
       .catch((error: Error) => logger.debug({ error: error.message }, 'figures not written'))
       .finally(() => {
         busy = false;
@@ -42,6 +61,7 @@ export function reportStats(context: RoleContext, name: string, role: Role): { s
   const timer = setInterval(sample, SAMPLE_MS);
   sample();
   return {
+    lost: lost.promise,
     async stop() {
       clearInterval(timer);
       await writing;
@@ -50,4 +70,15 @@ export function reportStats(context: RoleContext, name: string, role: Role): { s
         .catch((error: Error) => logger.debug({ error: error.message }, 'figures not cleared'));
     },
   };
+}
+
+const own = (data: { rssBytes: number; cpuCores: number }): Figure[] => [
+  gauge('bac_role_memory_bytes', 'Resident memory of the role’s process', data.rssBytes),
+  gauge('bac_role_cpu_cores', 'Processor use over the last second', data.cpuCores),
+  counter('bac_role_cpu_seconds_total', 'Processor time used', cpuSeconds()),
+];
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { userError } from '#kernel';
@@ -41,9 +50,22 @@ export function readHubFile(root: string): HubFile | null {
   return parsed.success && isAlive(parsed.data.pid) ? parsed.data : null;
 }
 
-/** Opens (makes) the folder that holds all embedded state. */
+/**
+ * Opens (makes) the folder that holds all embedded state. STATE_DIR_UNWRITABLE (user) where that
+ * cannot be, as on a read-only root file system.
+ */
 export function openStateFolder(root: string): StateFolder {
-  mkdirSync(root, { recursive: true, mode: 0o755 });
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o755 });
+    accessSync(root, constants.W_OK);
+  } catch (cause) {
+    throw userError(
+      'STATE_DIR_UNWRITABLE',
+      `The state folder ${root} cannot be written.`,
+      'Set BAC_STATE_DIR to a folder this user may write, or give every engine and the log by URL.',
+      cause,
+    );
+  }
   const at = (name: string): string => join(root, name);
   const file = at('hub.json');
   let own: HubFile | null = null;
@@ -79,8 +101,12 @@ export function openStateFolder(root: string): StateFolder {
     },
     secret(name) {
       const secretFile = at(name);
-      if (!existsSync(secretFile))
-        writeFileSync(secretFile, randomBytes(24).toString('hex'), { mode: 0o600 });
+      try {
+        // Exclusive: of several processes that share the folder one makes it, the others read it.
+        writeFileSync(secretFile, randomBytes(24).toString('hex'), { mode: 0o600, flag: 'wx' });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
       return readFileSync(secretFile, 'utf8').trim();
     },
   };

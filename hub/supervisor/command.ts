@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { loadConfigWithOrigin } from '#kernel';
 import type { RoleName } from '../roles/index.ts';
-import { terminalReporter } from './reporter.ts';
+import { loggingReporter, type Reporter, terminalReporter } from './reporter.ts';
 
 const ROLES: readonly RoleName[] = ['capture', 'sink', 'api', 'worker'];
 
@@ -16,7 +16,8 @@ export function upCommand(version: string): Command {
       const { config, chosen } = loadConfigWithOrigin(
         flags.config === undefined ? {} : { file: flags.config },
       );
-      const reporter = terminalReporter(process.stdout);
+      const roles = flags.roles ?? ROLES;
+      let reporter: Reporter = terminalReporter(process.stdout);
       const ended = Promise.withResolvers<void>();
       const starting = new AbortController();
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -25,16 +26,20 @@ export function upCommand(version: string): Command {
           ended.resolve();
         });
       }
-      reporter.line(`BAC Hub ${version}   state in ${config.stateDir}`);
       // Loaded here: the other commands start without the engines.
       const { up } = await import('./up.ts');
       const hub = await up({
         config,
         chosen,
         version,
-        roles: flags.roles ?? ROLES,
-        demo: flags.demo && config.demo.enabled,
-        reporter,
+        roles,
+        // The demo lives in the operational database and is kept alive by the worker.
+        demo: flags.demo && config.demo.enabled && roles.includes('worker'),
+        reporter: (logger) => {
+          reporter = config.logTo === 'stdout' ? loggingReporter(logger) : terminalReporter(process.stdout);
+          reporter.line(`BAC Hub ${version}   state in ${config.stateDir}`);
+          return reporter;
+        },
         signal: starting.signal,
       }).catch((error: unknown) => {
         if (starting.signal.aborted) return null;
@@ -43,7 +48,9 @@ export function upCommand(version: string): Command {
       if (!hub) return;
       reporter.line('');
       if (hub.addresses.http) reporter.line(`  Open ${hub.addresses.http}`);
-      reporter.line('  Look with ./bac status, ask with ./bac sql "SELECT ...", stop with Ctrl-C.');
+      else reporter.line(`  Running: ${roles.join(', ')}`);
+      if (config.logTo === 'file')
+        reporter.line('  Look with ./bac status, ask with ./bac sql "SELECT ...", stop with Ctrl-C.');
       await ended.promise;
       reporter.line('Stopping ...');
       await hub.stop();
@@ -55,5 +62,5 @@ function parseRoles(text: string): RoleName[] {
   const wrong = names.find((name) => !ROLES.includes(name as RoleName));
   if (wrong !== undefined)
     throw new InvalidArgumentError(`There is no role "${wrong}". Roles: ${ROLES.join(', ')}.`);
-  return names as RoleName[];
+  return [...new Set(names as RoleName[])];
 }

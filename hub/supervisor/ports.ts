@@ -10,12 +10,13 @@ export async function claimPort(
   wanted: number,
   chosen: boolean,
   variable: string,
+  host = '127.0.0.1',
 ): Promise<{ port: number; moved: boolean }> {
-  if (wanted === 0) return { port: await free(0), moved: false };
+  if (wanted === 0) return { port: await free(0, host), moved: false };
   try {
-    return { port: await free(wanted), moved: false };
+    return { port: await free(wanted, host), moved: false };
   } catch (cause) {
-    if (!chosen) return { port: await free(0), moved: true };
+    if (!chosen) return { port: await free(0, host), moved: true };
     throw userError(
       'PORT_TAKEN',
       `Port ${wanted}, meant for ${what}, is taken.`,
@@ -25,10 +26,10 @@ export async function claimPort(
   }
 }
 
-function free(port: number): Promise<number> {
+function free(port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
-    server.listen(port, '127.0.0.1', () => {
+    server.listen(port, host, () => {
       const address = server.address();
       server.close(() => resolve(typeof address === 'object' && address ? address.port : port));
     });

@@ -1,3 +1,5 @@
+import type { Logger } from '#kernel';
+
 /** How `bac up` tells a person what happens: one line per fact, the current step redrawn on a terminal. */
 export interface Reporter {
   line(text: string): void;
@@ -5,6 +7,22 @@ export interface Reporter {
   progress(what: string, detail: string): void;
   /** A step is done; keeps its line. */
   done(what: string, detail: string): void;
+}
+
+/** The same as structured log lines, for a container: its standard output is the log. */
+export function loggingReporter(logger: Logger): Reporter {
+  let last = '';
+  return {
+    line(text) {
+      if (text.trim() !== '') logger.info(text.trim());
+    },
+    progress(step, detail) {
+      if (step === last) return;
+      last = step;
+      logger.info({ step }, detail);
+    },
+    done: (step, detail) => logger.info({ step }, detail),
+  };
 }
 
 export function terminalReporter(out: NodeJS.WriteStream): Reporter {
@@ -37,3 +55,6 @@ export function terminalReporter(out: NodeJS.WriteStream): Reporter {
     },
   };
 }
+
+export const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`;
+export const movedNote = (moved: boolean, wanted: number): string => (moved ? `; ${wanted} was taken` : '');

@@ -5,10 +5,10 @@ import { Writable } from 'node:stream';
 const LARGEST = 20 * 1024 * 1024;
 const KEPT = 3;
 
-/** Appends to `<folder>/hub.log`; at 20 MiB the file becomes `hub.log.1`, and so on up to three. */
-export function rotatingLog(folder: string): Writable {
+/** Appends to `<folder>/<name>`; at 20 MiB the file becomes `<name>.1`, and so on up to three. */
+export function rotatingLog(folder: string, name: string): Writable {
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, 'hub.log');
+  const file = join(folder, name);
   let size = existsSync(file) ? statSync(file).size : 0;
   let out: WriteStream = createWriteStream(file, { flags: 'a' });
   const rotate = (): void => {

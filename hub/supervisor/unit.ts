@@ -20,6 +20,8 @@ export interface Unit<R extends Running> {
   /** Starts for the first time; its failure is the caller's. */
   start(): Promise<R>;
   status(): UnitStatus;
+  /** What runs now; null between two lives. */
+  current(): R | null;
   stop(): Promise<void>;
 }
 
@@ -31,10 +33,11 @@ const PROVEN_MS = 10_000;
 /**
  * Keeps one process running: when it ends without being asked to, it is started again, at once the
  * first time and with doubling pauses while it keeps failing. `onChange` is called after each start.
+ * `launch` gets a signal that aborts when the unit is stopped while it is starting.
  */
 export function supervise<R extends Running>(
   name: string,
-  launch: () => Promise<R>,
+  launch: (signal: AbortSignal) => Promise<R>,
   logger: Logger,
   onChange: () => void = () => {},
 ): Unit<R> {
@@ -42,6 +45,8 @@ export function supervise<R extends Running>(
   let stopping = false;
   let restarts = 0;
   const stopped = Promise.withResolvers<void>();
+  const starting = new AbortController();
+  const first: Promise<unknown> = Promise.resolve();
   let watcher: Promise<void> = Promise.resolve();
 
   const pause = (ms: number): Promise<void> =>
@@ -53,8 +58,8 @@ export function supervise<R extends Running>(
       });
     });
 
-  async function watch(first: R): Promise<void> {
-    let running = first;
+  async function watch(begun: R): Promise<void> {
+    let running = begun;
     let delay = FIRST_DELAY_MS;
     for (;;) {
       const since = performance.now();
@@ -67,7 +72,7 @@ export function supervise<R extends Running>(
         await pause(delay);
         if (stopping) return;
         try {
-          running = await launch();
+          running = await launch(starting.signal);
           break;
         } catch (error) {
           delay = Math.min(delay * 2, LONGEST_DELAY_MS);
@@ -84,16 +89,19 @@ export function supervise<R extends Running>(
   return {
     name,
     async start() {
-      const running = await launch();
+      const running = await launch(starting.signal);
       current = running;
       onChange();
       watcher = watch(running);
       return running;
     },
+    current: () => current,
     status: () => ({ name, pid: current?.pid ?? null, restarts }),
     async stop() {
       stopping = true;
       stopped.resolve();
+      starting.abort(new DOMException('stopped while starting', 'AbortError'));
+      await first;
       await current?.stop();
       await watcher;
     },

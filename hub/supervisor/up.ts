@@ -1,21 +1,20 @@
+import { Writable } from 'node:stream';
 import pg from 'pg';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#apps';
-import {
-  createWarehouse,
-  type EmbeddedClickHouse,
-  migrateWarehouse,
-  startEmbeddedClickHouse,
-} from '#clickhouse';
-import { type ChosenPorts, type Config, createLogger, type Logger, migrateState, userError } from '#kernel';
-import { createApiKey } from '../http/index.ts';
+import { createWarehouse, migrateWarehouse } from '#clickhouse';
+import { type ChosenPorts, type Config, createLogger, type Logger, migrateState } from '#kernel';
 import type { RoleName, RoleSettings } from '../roles/index.ts';
 import { openStateFolder, type StateFolder } from '../state/index.ts';
 import { prepareDemo, waitForSnapshot } from './demo.ts';
+import { type Run, startClickHouse, startPostgres, startsEngines } from './engines.ts';
+import { serveHealth } from './health.ts';
+import { claimLog, forgetStaleInstances, instanceName, logIdentity } from './identity.ts';
+import { prepareKeys } from './keys.ts';
 import { claimPort } from './ports.ts';
-import type { Reporter } from './reporter.ts';
-import { startRole } from './role-process.ts';
+import { movedNote, type Reporter, seconds } from './reporter.ts';
+import { type RoleProcess, type RoleUnit, startRole } from './role-process.ts';
 import { rotatingLog } from './rotating-log.ts';
 import { type Running, supervise, type Unit } from './unit.ts';
+import { orAborted } from './wait.ts';
 
 export interface UpOptions {
   readonly config: Config;
@@ -23,7 +22,8 @@ export interface UpOptions {
   readonly version: string;
   readonly roles: readonly RoleName[];
   readonly demo: boolean;
-  readonly reporter: Reporter;
+  /** How the start is told; gets the process's logger. */
+  readonly reporter: (logger: Logger) => Reporter;
   /** Aborts a start that is under way. */
   readonly signal: AbortSignal;
 }
@@ -33,97 +33,144 @@ export interface Hub {
   stop(): Promise<void>;
 }
 
-/** A user of the embedded engine who can only read, for people's own tools; its password is in the state folder. */
-const READER = 'bac_reader';
+/** Closes what is not a unit, e.g. a listener. */
+type Closer = () => Promise<void>;
 
 /**
- * Starts everything on this machine in dependency order and keeps it running: engines, then roles,
- * then the demo business. Resolves when the addresses answer and the demo is flowing. On failure
- * whatever had started is stopped again.
+ * Starts this process's part of the hub in dependency order and keeps it running: engines that are
+ * not given by URL, then roles, then the demo business. Resolves when the addresses answer and the
+ * demo is flowing. On failure, or when the signal aborts, whatever had started is stopped again.
+ *
+ * A process that starts engines or serves the api holds its state folder alone. One that has only
+ * other roles shares it, and needs none where the log is not in it.
  */
 export async function up(options: UpOptions): Promise<Hub> {
-  const folder = openStateFolder(options.config.stateDir);
-  folder.claim(options.version);
-  const logs = rotatingLog(folder.logs);
-  const logger = createLogger({ role: 'supervisor', level: options.config.logLevel, destination: logs });
-  const units: Unit<Running>[] = [];
+  const { config } = options;
+  const folder = openStateFolder(config.stateDir);
+  const alone = startsEngines(config) || options.roles.includes('api');
+  if (alone) folder.claim(options.version);
+  const instance = instanceName(config, folder, alone);
+  const logs =
+    config.logTo === 'stdout'
+      ? standardOutput()
+      : rotatingLog(folder.logs, alone ? 'hub.log' : `hub-${instance}.log`);
+  const logger = createLogger({ role: 'supervisor', level: config.logLevel, destination: logs });
+  const reporter = options.reporter(logger);
+  const engines: Unit<Running>[] = [];
+  const roles: RoleUnit[] = [];
+  const closers: Closer[] = [];
   const stop = async (): Promise<void> => {
-    // Roles first, engines last: every role can still finish what it holds.
-    for (const unit of units.toReversed()) await unit.stop();
+    // Roles first, and all at once, engines last: every role can still finish what it holds.
+    await Promise.all(roles.map(({ unit }) => unit.stop()));
+    for (const unit of engines.toReversed()) await unit.stop();
+    for (const close of closers) await close();
     folder.release();
     await new Promise<void>((resolve) => logs.end(resolve));
   };
   try {
-    const addresses = await startAll({ ...options, folder, logs, logger, units });
+    const addresses = await startAll({
+      ...options,
+      instance,
+      folder,
+      reporter,
+      logs,
+      logger,
+      engines,
+      roleUnits: roles,
+      closers,
+    });
     return { addresses, stop };
   } catch (error) {
+    if (config.logTo === 'stdout' && !options.signal.aborted) logger.fatal({ err: error }, 'could not start');
     await stop();
     throw error;
   }
 }
 
-interface Starting extends UpOptions {
+interface Starting extends Omit<UpOptions, 'reporter'> {
+  readonly instance: string;
   readonly folder: StateFolder;
-  readonly logs: NodeJS.WritableStream & import('node:stream').Writable;
+  readonly reporter: Reporter;
+  readonly logs: Writable;
   readonly logger: Logger;
-  readonly units: Unit<Running>[];
+  readonly engines: Unit<Running>[];
+  readonly roleUnits: RoleUnit[];
+  readonly closers: Closer[];
 }
 
 async function startAll(at: Starting): Promise<Record<string, string>> {
-  const { config, chosen, folder, logger, reporter, units } = at;
-  const http = await claimPort('the web page and API', config.http.port, chosen.has('http'), 'BAC_HTTP_PORT');
+  const { config, folder, logger, engines, roleUnits, signal } = at;
   const addresses: Record<string, string> = {};
   const publish = (): void => {
-    const processes = units.map((unit) => unit.status()).filter((status) => status.pid !== null);
+    const processes = [...engines, ...roleUnits.map(({ unit }) => unit)]
+      .map((unit) => unit.status())
+      .filter((status) => status.pid !== null);
     folder.publish({
       addresses,
       processes: Object.fromEntries(processes.map(({ name, pid }) => [name, pid!])),
     });
   };
-  const run = async <R extends Running>(name: string, launch: () => Promise<R>): Promise<R> => {
-    at.signal.throwIfAborted();
-    const unit = supervise(name, launch, logger, publish);
-    units.push(unit as Unit<Running>);
-    return unit.start();
+  const begin = <R extends Running>(unit: Unit<R>): Promise<R> => {
+    signal.throwIfAborted();
+    return orAborted(unit.start(), signal);
   };
+  const run: Run = (name, launch) => {
+    const unit = supervise(name, launch, logger, publish);
+    engines.push(unit as Unit<Running>);
+    return begin(unit);
+  };
+  const http = await httpPort(at);
+  let started = false;
+  if (!at.roles.includes('api')) addresses.health = await startHealth(at, () => started);
 
   const postgresUrl = await startPostgres(at, run);
   addresses.postgres = new URL(postgresUrl).host;
   const pool = new pg.Pool({ connectionString: postgresUrl, max: 4, application_name: 'bac up' });
   pool.on('error', (error) => logger.warn({ error: error.message }, 'state connection lost'));
   try {
-    await migrateState(pool);
-    await pool.query('DELETE FROM bac.role_stats');
+    await orAborted(migrateState(pool), signal);
+    await forgetStaleInstances(pool);
     const clickhouse = await startClickHouse(at, run);
     addresses.clickhouse = clickhouse.url;
     const warehouse = createWarehouse({ ...clickhouse, user: config.clickhouse.user, log: logger });
-    await migrateWarehouse(warehouse).finally(() => warehouse.close());
-    await ensureOwnerKey(pool, folder);
-    const settings: Omit<RoleSettings, 'instance'> = {
+    await orAborted(migrateWarehouse(warehouse), signal).finally(() => warehouse.close());
+    const { sessionSecret } = at.roles.includes('api')
+      ? await prepareKeys(pool, folder, logger)
+      : { sessionSecret: null };
+    const identity = logIdentity(folder.log);
+    await claimLog(pool, identity, signal);
+    const settings: RoleSettings = {
       version: at.version,
       config: { ...config, http: { ...config.http, port: http.port } },
       postgresUrl,
       clickhouse: { url: clickhouse.url, user: config.clickhouse.user, password: clickhouse.password },
       logDir: folder.log,
+      logIdentity: identity,
       stateRoot: folder.root,
+      sessionSecret,
+      instance: at.instance,
       demo: at.demo,
     };
-    const startRoleUnit = (name: RoleName) =>
-      run(name, () => startRole(name, { ...settings, instance: `${name}-1` }, at.logs));
+    const startRoleUnit = (name: RoleName): Promise<RoleProcess> => {
+      const unit = supervise(name, (stopped) => startRole(name, settings, at.logs, stopped), logger, publish);
+      roleUnits.push({ name, unit });
+      return begin(unit);
+    };
     for (const name of at.roles.filter((role) => role !== 'worker')) {
-      const started = performance.now();
+      const since = performance.now();
       const role = await startRoleUnit(name);
-      if (name === 'api') addresses.http = `http://${config.http.host}:${role.facts.port ?? http.port}`;
-      reporter.done(
+      if (name === 'api') addresses.http = addressOf(config.http.host, Number(role.facts.port ?? http.port));
+      at.reporter.done(
         name,
-        `ready (${seconds(started)})${name === 'api' && http.moved ? `; port ${config.http.port} was taken` : ''}`,
+        `ready (${seconds(since)})${name === 'api' ? movedNote(http.moved, config.http.port) : ''}`,
       );
     }
     publish();
     if (at.demo) await prepareDemo({ ...at, pool, postgresUrl, logDir: folder.log });
     if (at.roles.includes('worker')) await startRoleUnit('worker');
     if (at.demo && at.roles.includes('capture') && at.roles.includes('sink'))
-      await waitForSnapshot(pool, reporter, at.signal);
+      await waitForSnapshot(pool, at.reporter, signal);
+    started = true;
     publish();
   } finally {
     await pool.end();
@@ -131,98 +178,36 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
   return addresses;
 }
 
-type Run = <R extends Running>(name: string, launch: () => Promise<R>) => Promise<R>;
-
-async function startPostgres(at: Starting, run: Run): Promise<string> {
-  const { config, reporter } = at;
-  const started = performance.now();
-  if (config.postgres.url !== undefined) {
-    reporter.done('PostgreSQL', `yours, at ${new URL(config.postgres.url).host}`);
-    return config.postgres.url;
-  }
-  const claimed = await claimPort(
-    'PostgreSQL',
-    config.postgres.port,
-    at.chosen.has('postgres'),
-    'BAC_POSTGRES_PORT',
-  );
-  reporter.progress('PostgreSQL', 'starting');
-  let port = claimed.port;
-  const server = await run<EmbeddedPostgres>('postgres', async () => {
-    const launched = await startEmbeddedPostgres({ dir: at.folder.postgres, port, log: at.logger });
-    port = launched.port;
-    return launched;
-  });
-  reporter.done(
-    'PostgreSQL',
-    `ready on 127.0.0.1:${server.port} (${seconds(started)})${movedNote(claimed.moved, config.postgres.port)}`,
-  );
-  return server.url;
+/** The web page's port; only the api listens on it. */
+async function httpPort(at: Starting): Promise<{ port: number; moved: boolean }> {
+  const { http } = at.config;
+  if (!at.roles.includes('api')) return { port: http.port, moved: false };
+  return claimPort('the web page and API', http.port, at.chosen.has('http'), 'BAC_HTTP_PORT', http.host);
 }
 
-async function startClickHouse(at: Starting, run: Run): Promise<{ url: string; password: string }> {
-  const { config, reporter, folder } = at;
-  const started = performance.now();
-  if (config.clickhouse.url !== undefined) {
-    if (config.clickhouse.password === undefined) {
-      throw userError(
-        'CONFIG_INVALID',
-        'clickhouse.url is set but clickhouse.password is not.',
-        'Set BAC_CLICKHOUSE_PASSWORD.',
-      );
-    }
-    reporter.done('ClickHouse', `yours, at ${new URL(config.clickhouse.url).host}`);
-    return { url: config.clickhouse.url, password: config.clickhouse.password };
-  }
-  const password = config.clickhouse.password ?? folder.secret('clickhouse-password');
-  const claimed = await claimPort(
-    'ClickHouse',
-    config.clickhouse.port,
-    at.chosen.has('clickhouse'),
-    'BAC_CLICKHOUSE_PORT',
-  );
-  reporter.progress('ClickHouse', 'starting');
-  let port = claimed.port;
-  const server = await run<EmbeddedClickHouse>('clickhouse', async () => {
-    const launched = await startEmbeddedClickHouse({
-      dir: folder.clickhouse,
-      port,
-      user: config.clickhouse.user,
-      password,
-      readonlyUser: READER,
-      readonlyPassword: folder.secret('clickhouse-reader'),
-      sessions: config.clickhouse.sessions,
-      log: at.logger,
-    });
-    port = launched.port;
-    return launched;
+async function startHealth(at: Starting, started: () => boolean): Promise<string> {
+  const { host, port: wanted } = at.config.health;
+  const { port } = await claimPort('health', wanted, at.chosen.has('health'), 'BAC_HEALTH_PORT', host);
+  const server = await serveHealth({
+    host,
+    port,
+    version: at.version,
+    roles: () => at.roleUnits,
+    started,
+    logger: at.logger,
   });
-  reporter.done(
-    'ClickHouse',
-    `ready on 127.0.0.1:${server.port} (${seconds(started)})${movedNote(claimed.moved, config.clickhouse.port)}`,
-  );
-  return { url: server.url, password };
+  at.closers.push(() => server.close());
+  const address = addressOf(host, server.port);
+  at.reporter.done('health', address);
+  return address;
 }
 
-/** The key that commands on this machine use: made once, kept in the state folder. */
-async function ensureOwnerKey(pool: pg.Pool, folder: StateFolder): Promise<void> {
-  const { existsSync, readFileSync, writeFileSync } = await import('node:fs');
-  if (existsSync(folder.keyFile)) {
-    const id = readFileSync(folder.keyFile, 'utf8').trim().split('.')[0];
-    const { rowCount } = await pool.query('SELECT 1 FROM bac.api_keys WHERE id = $1 AND revoked_at IS NULL', [
-      id,
-    ]);
-    if (rowCount === 1) return;
-  }
-  const key = await createApiKey(pool, {
-    tenant: null,
-    user: 'owner',
-    roles: ['owner'],
-    attributes: {},
-    scopes: ['read', 'write', 'admin'],
-  });
-  writeFileSync(folder.keyFile, `${key}\n`, { mode: 0o600 });
+/** As this machine reaches it: a wildcard is no address to go to. */
+function addressOf(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
-const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`;
-const movedNote = (moved: boolean, wanted: number): string => (moved ? `; ${wanted} was taken` : '');
+/** Standard output that can be ended without closing it. */
+const standardOutput = (): Writable =>
+  new Writable({ write: (chunk: Buffer, _encoding, done) => void process.stdout.write(chunk, done) });
