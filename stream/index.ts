@@ -1,1 +1,2 @@
 export { type EmbeddedLogOptions, openEmbeddedLog } from './embedded/index.ts';
+export { type KafkaLogOptions, openKafkaLog } from './kafka/index.ts';

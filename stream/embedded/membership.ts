@@ -1,15 +1,7 @@
-import { type Assignable, assign } from './assign.ts';
+import { type Assignable, assign } from '../assign.ts';
+import { matches, type TopicPattern } from '../patterns.ts';
 import { isAlive } from './liveness.ts';
-import {
-  bump,
-  groupRange,
-  type MemberRow,
-  matches,
-  type OwnerRow,
-  readExtent,
-  type Store,
-  type TopicPattern,
-} from './store.ts';
+import { bump, groupRange, type MemberRow, type OwnerRow, readExtent, type Store } from './store.ts';
 
 export interface Member {
   readonly id: string;

@@ -1,6 +1,6 @@
 import type { ConsumeOptions } from '#kernel';
+import { offsetLost } from '../offset-lost.ts';
 import type { Claim, Owned } from './membership.ts';
-import { offsetLost } from './offset-lost.ts';
 import { type Bounds, type Cursor, readFrom } from './reader.ts';
 import { readExtent, type Store } from './store.ts';
 

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import type { TopicPattern } from '../patterns.ts';
 
 /** A topic as stored; `id` is never used again, so that a re-created topic shares nothing with its forerunner. */
 export interface TopicRow {
@@ -22,8 +23,6 @@ export interface OwnerRow {
   readonly owner: string | null;
   readonly claim: number;
 }
-
-export type TopicPattern = string | { readonly prefix: string };
 
 export interface MemberRow {
   readonly pid: number;
@@ -142,8 +141,3 @@ export const groupRange = (group: string): { start: Path; end: Path } => ({
   // Strings sort behind numbers; U+FFFF sorts behind every id.
   end: [group, '\uffff'],
 });
-
-export const matches = (topic: string, patterns: readonly TopicPattern[]): boolean =>
-  patterns.some((pattern) =>
-    typeof pattern === 'string' ? pattern === topic : topic.startsWith(pattern.prefix),
-  );

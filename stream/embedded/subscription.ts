@@ -1,8 +1,9 @@
 import type { ConsumeOptions } from '#kernel';
+import { matches } from '../patterns.ts';
 import type { Catalog } from './catalog.ts';
 import { isAlive, thisProcess } from './liveness.ts';
 import type { Claim, Owned, Synced } from './membership.ts';
-import { groupRange, matches, readExtent, type Store } from './store.ts';
+import { groupRange, readExtent, type Store } from './store.ts';
 import type { Writer } from './writer.ts';
 
 /** What a consumer may deliver: the member of a group, or a broadcast reader that shares with nobody. */

@@ -1,0 +1,156 @@
+import type { ConsumeOptions, StoredRecord } from '#kernel';
+
+const FIRST_BACK_OFF_MS = 50;
+const LAST_BACK_OFF_MS = 5000;
+
+export interface Bounds {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+export interface PartHost {
+  readonly onBatch: ConsumeOptions['onBatch'];
+  readonly bounds: Bounds;
+  readonly report: (error: unknown, at: { topic: string; partition: number }) => void;
+  /** A handler has resolved: everything below `offset` is done. */
+  readonly done: (part: Part, offset: number) => void;
+  readonly isStopping: () => boolean;
+  /** A back-off ended; the partition may be fetched and delivered again. */
+  readonly woken: () => void;
+}
+
+/** `idle` nothing known to wait, `ready` in the ring, `running`, `waiting` for the end of a back-off, `done`. */
+export type PartState = 'idle' | 'ready' | 'running' | 'waiting' | 'done';
+
+/** One partition a consumer owns, with the records fetched ahead. */
+export interface Part {
+  readonly topic: string;
+  readonly partition: number;
+  state: PartState;
+  revoked: boolean;
+  /** The topic was seen to be gone: when it is there again, it is another one. */
+  gone: boolean;
+  /** Next offset to be fetched. */
+  next(): number;
+  /** Everything below is done. */
+  position(): number;
+  buffered(): { readonly records: number; readonly bytes: number };
+  /** Takes what was fetched from `from` on; ignored if the partition has moved elsewhere meanwhile. */
+  receive(from: number, records: readonly StoredRecord[], next: number, end: number): void;
+  /** Goes on at another offset; what was fetched is forgotten. */
+  seek(offset: number): void;
+  /** Delivers one batch. Never rejects. */
+  deliver(): Promise<void>;
+  abort(): void;
+  /** Ends a back-off. */
+  wake(): void;
+  close(): void;
+}
+
+const sizeOf = ({ key, value }: StoredRecord): number => (key?.length ?? 0) + (value?.length ?? 0);
+
+export function createPart(host: PartHost, topic: string, partition: number, position: number): Part {
+  let buffer: StoredRecord[] = [];
+  let head = 0;
+  let bytes = 0;
+  let fetchAt = position;
+  let doneTo = position;
+  let end = position;
+  let failures = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let controller = new AbortController();
+
+  const clear = (offset: number): void => {
+    buffer = [];
+    head = 0;
+    bytes = 0;
+    fetchAt = offset;
+  };
+  const batch = (): StoredRecord[] => {
+    let size = 0;
+    let count = 0;
+    while (head + count < buffer.length && count < host.bounds.records) {
+      size += sizeOf(buffer[head + count]!);
+      if (count > 0 && size > host.bounds.bytes) break;
+      count += 1;
+    }
+    return buffer.slice(head, head + count);
+  };
+  const backOff = (): void => {
+    failures += 1;
+    self.state = 'waiting';
+    timer = setTimeout(
+      self.wake,
+      Math.min(LAST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** Math.min(failures - 1, 10)),
+    );
+  };
+
+  const self: Part = {
+    topic,
+    partition,
+    state: 'idle',
+    revoked: false,
+    gone: false,
+    next: () => fetchAt,
+    position: () => doneTo,
+    buffered: () => ({ records: buffer.length - head, bytes }),
+    receive(from, records, next, hasEnd) {
+      if (self.state === 'done' || from !== fetchAt) return;
+      if (head > 0) {
+        buffer = buffer.slice(head);
+        head = 0;
+      }
+      for (const record of records) {
+        buffer.push(record);
+        bytes += sizeOf(record);
+      }
+      fetchAt = next;
+      end = hasEnd;
+    },
+    seek(offset) {
+      clear(offset);
+      doneTo = offset;
+      end = offset;
+    },
+    async deliver() {
+      const records = batch();
+      if (records.length === 0 || self.revoked || host.isStopping()) {
+        self.state = 'idle';
+        return;
+      }
+      self.state = 'running';
+      controller = new AbortController();
+      const last = records.at(-1)!.offset;
+      try {
+        await host.onBatch({ topic, partition, records, end: Math.max(end, last + 1) }, controller.signal);
+      } catch (error) {
+        if (!controller.signal.aborted) host.report(error, { topic, partition });
+        // A failing partition may fail for long: it is fetched again rather than held in memory.
+        clear(records[0]!.offset);
+        backOff();
+        return;
+      }
+      failures = 0;
+      self.state = 'idle';
+      head += records.length;
+      for (const record of records) bytes -= sizeOf(record);
+      // Behind the last record there may be offsets that hold none.
+      doneTo = head < buffer.length ? last + 1 : Math.max(last + 1, fetchAt);
+      host.done(self, doneTo);
+      if (head >= buffer.length) clear(fetchAt);
+    },
+    abort: () => controller.abort(),
+    wake() {
+      if (self.state !== 'waiting') return;
+      clearTimeout(timer);
+      self.state = 'idle';
+      if (!self.revoked && !host.isStopping()) host.woken();
+    },
+    close() {
+      clearTimeout(timer);
+      self.state = 'done';
+      clear(fetchAt);
+    },
+  };
+  return self;
+}
