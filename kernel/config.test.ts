@@ -82,3 +82,25 @@ describe('configuration', () => {
     expect(nearest('zzzzzzzz', ['reference', 'text'])).toBeNull();
   });
 });
+
+test('brokers set make Kafka the log; its password is not shown, and incomplete logins are refused', () => {
+  const env = {
+    BAC_KAFKA_BROKERS: 'a:9092, b:9093',
+    BAC_KAFKA_TLS: 'true',
+    BAC_KAFKA_SASL_USERNAME: 'hub',
+    BAC_KAFKA_SASL_PASSWORD: 'deep secret',
+  };
+  const config = loadConfig({ cwd: tmpdir(), env });
+  expect(config.log.kafka).toMatchObject({
+    brokers: ['a:9092', 'b:9093'],
+    clientId: 'bac',
+    tls: { enabled: true },
+    sasl: { mechanism: 'scram-sha-512', username: 'hub', password: 'deep secret' },
+  });
+  expect(JSON.stringify(publicConfig(config))).not.toContain('deep secret');
+  expect(loadConfig({ cwd: tmpdir(), env: {} }).log.kafka.brokers).toEqual([]);
+  const load = (over: Record<string, string>) => () =>
+    loadConfig({ cwd: tmpdir(), env: { BAC_KAFKA_BROKERS: 'a:9092', ...over } });
+  expect(load({ BAC_KAFKA_SASL_USERNAME: 'hub' })).toThrow(/username and password go together/);
+  expect(load({ BAC_KAFKA_BROKERS: 'kafka://a' })).toThrow(/host:port/);
+});

@@ -8,6 +8,54 @@ const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).de
 const bytes = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 const MiB = 1024 * 1024;
 
+const flag = z.union([z.boolean(), z.stringbool()]).default(false);
+const broker = z.string().regex(/^[A-Za-z0-9._-]+:\d{1,5}$/, 'a broker is host:port');
+
+const kafkaSchema = z.strictObject({
+  /** `host:port` of some brokers, as a list or with commas; set = Kafka is the log, not the embedded one. */
+  brokers: z
+    .union([
+      z.array(z.string()),
+      z.string().transform((text) =>
+        text
+          .split(',')
+          .map((one) => one.trim())
+          .filter((one) => one !== ''),
+      ),
+    ])
+    .pipe(z.array(broker))
+    .default([]),
+  /** Names this hub to the brokers and begins the names of its consumer groups. */
+  clientId: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,100}$/)
+    .default('bac'),
+  /** Copies of each partition of new topics; default 3, or as many as there are brokers. */
+  replication: z.coerce.number().int().min(1).max(7).optional(),
+  /** Copies that must have a record before it counts as stored; default 2 of 3. */
+  minInsync: z.coerce.number().int().min(1).max(7).optional(),
+  tls: z
+    .strictObject({
+      enabled: flag,
+      /** PEM of the authority to trust; default: the system's. */
+      caFile: z.string().optional(),
+      certFile: z.string().optional(),
+      keyFile: z.string().optional(),
+    })
+    .prefault({}),
+  /** Used when `username` is set. */
+  sasl: z
+    .strictObject({
+      mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).default('scram-sha-512'),
+      username: z.string().min(1).optional(),
+      password: z.string().min(1).optional(),
+    })
+    .refine(({ username, password }) => (username === undefined) === (password === undefined), {
+      message: 'username and password go together',
+    })
+    .prefault({}),
+});
+
 /** The whole configuration with its defaults. `bac.yaml` has this shape; keys unknown here are refused. */
 export const configSchema = z.strictObject({
   /** Folder for all embedded state: PostgreSQL, the log, ClickHouse, keys. */
@@ -56,6 +104,7 @@ export const configSchema = z.strictObject({
       partitions: z.coerce.number().int().min(1).max(256).default(1),
       retentionHours: z.coerce.number().positive().default(72),
       retentionBytes: bytes(8 * 1024 * MiB),
+      kafka: kafkaSchema.prefault({}),
     })
     .prefault({}),
   capture: z
@@ -108,6 +157,18 @@ export const ENVIRONMENT: Readonly<Record<string, readonly [string, ...string[]]
   BAC_CLICKHOUSE_USER: ['clickhouse', 'user'],
   BAC_CLICKHOUSE_PASSWORD: ['clickhouse', 'password'],
   BAC_DEMO: ['demo', 'enabled'],
+  BAC_LOG_PARTITIONS: ['log', 'partitions'],
+  BAC_KAFKA_BROKERS: ['log', 'kafka', 'brokers'],
+  BAC_KAFKA_CLIENT_ID: ['log', 'kafka', 'clientId'],
+  BAC_KAFKA_REPLICATION: ['log', 'kafka', 'replication'],
+  BAC_KAFKA_MIN_INSYNC: ['log', 'kafka', 'minInsync'],
+  BAC_KAFKA_TLS: ['log', 'kafka', 'tls', 'enabled'],
+  BAC_KAFKA_TLS_CA_FILE: ['log', 'kafka', 'tls', 'caFile'],
+  BAC_KAFKA_TLS_CERT_FILE: ['log', 'kafka', 'tls', 'certFile'],
+  BAC_KAFKA_TLS_KEY_FILE: ['log', 'kafka', 'tls', 'keyFile'],
+  BAC_KAFKA_SASL_MECHANISM: ['log', 'kafka', 'sasl', 'mechanism'],
+  BAC_KAFKA_SASL_USERNAME: ['log', 'kafka', 'sasl', 'username'],
+  BAC_KAFKA_SASL_PASSWORD: ['log', 'kafka', 'sasl', 'password'],
   BAC_DEMO_ORDERS: ['demo', 'orders'],
   BAC_DEMO_RATE: ['demo', 'rate'],
   BAC_DEMO_SEED: ['demo', 'seed'],
@@ -192,6 +253,16 @@ export function publicConfig(config: Config): Config {
       ...config.clickhouse,
       url: hide(config.clickhouse.url),
       ...(config.clickhouse.password === undefined ? {} : { password: '[secret]' }),
+    },
+    log: {
+      ...config.log,
+      kafka: {
+        ...config.log.kafka,
+        sasl: {
+          ...config.log.kafka.sasl,
+          ...(config.log.kafka.sasl.password === undefined ? {} : { password: '[secret]' }),
+        },
+      },
     },
   };
 }

@@ -7,7 +7,7 @@ import { startEmbeddedPostgres } from '#apps';
 import { createWarehouse, startEmbeddedClickHouse } from '#clickhouse';
 import { type RoleName, type RoleProcess, startRole } from '#hub';
 import { type ChangeLog, loadConfig, migrateState, silentLogger, type Warehouse } from '#kernel';
-import { openEmbeddedLog } from '#stream';
+import { openLog } from '#stream';
 
 /** The parts of a hub in processes of their own, as `bac up` starts them, under a benchmark's control. */
 export interface Rig extends AsyncDisposable {
@@ -20,7 +20,11 @@ export interface Rig extends AsyncDisposable {
   start(role: RoleName): Promise<RoleProcess>;
 }
 
-export async function openRig(settings: Readonly<Record<string, string>> = {}): Promise<Rig> {
+/** `kafka`: brokers that carry the log; none = the embedded log. */
+export async function openRig(
+  settings: Readonly<Record<string, string>> = {},
+  kafka: readonly string[] = [],
+): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), 'bac-bench-'));
   chmodSync(dir, 0o755);
   const logger = silentLogger();
@@ -43,8 +47,12 @@ export async function openRig(settings: Readonly<Record<string, string>> = {}): 
   pool.on('error', () => {}); // the rig is being torn down
   await migrateState(pool);
   const warehouse = createWarehouse({ url: clickhouse.url, user: 'bac', password, log: logger });
-  const log = await openEmbeddedLog({ dir: join(dir, 'log'), log: logger });
-  const config = loadConfig({ cwd: dir, env: { BAC_LOG_LEVEL: process.env.BAC_LOG_LEVEL ?? 'warn' } });
+  const env = { BAC_LOG_LEVEL: process.env.BAC_LOG_LEVEL ?? 'warn' };
+  const config = loadConfig({
+    cwd: dir,
+    env: kafka.length === 0 ? env : { ...env, BAC_KAFKA_BROKERS: kafka.join(',') },
+  });
+  const log = await openLog({ config: config.log, dir: join(dir, 'log'), log: logger });
   const roles: RoleProcess[] = [];
   const logs = new Writable({
     write(chunk: Buffer, _encoding, done) {

@@ -8,7 +8,7 @@ import {
   type Registry,
   type Warehouse,
 } from '#kernel';
-import { openEmbeddedLog } from '#stream';
+import { openLog } from '#stream';
 import type { Figure } from './figures.ts';
 import type { RoleSettings } from './settings.ts';
 
@@ -31,7 +31,7 @@ export async function openContext(role: string, settings: RoleSettings): Promise
     application_name: `bac ${role}`,
   });
   pool.on('error', (error) => logger.warn({ error: error.message }, 'state connection lost'));
-  const log = await openEmbeddedLog({ dir: settings.logDir, log: logger });
+  const log = await openLog({ config: settings.config.log, dir: settings.logDir, log: logger });
   const warehouse = createWarehouse({ ...settings.clickhouse, log: logger });
   return {
     settings,

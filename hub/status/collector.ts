@@ -8,6 +8,7 @@ import {
   toHubError,
   type Warehouse,
 } from '#kernel';
+import { usesKafka } from '#stream';
 import { assembleRoles, assembleSources, totalsOf } from './assemble.ts';
 import { EventFeed } from './events.ts';
 import { Rates } from './rates.ts';
@@ -23,6 +24,7 @@ const TOPICS_EVERY_MS = 5_000;
 const WAREHOUSE_EVERY_MS = 1_000;
 /** How long the first document waits for a slow or absent warehouse or log. */
 const FIRST_WAIT_MS = 1_500;
+const LAG_MS = 3_000;
 const SAMPLES = 300;
 /** Between rounds: while somebody watches, and else (so that the history has no hole). */
 const WATCHED_MS = 1_000;
@@ -94,10 +96,13 @@ export function createStatusCollector(options: StatusOptions): StatusCollector {
     return cache.value;
   };
 
+  /** null when the log does not tell it in time: a broker that hangs must not hold the document. */
+  const lagWithin = (ms: number): Promise<readonly PartitionLag[] | null> =>
+    Promise.race([log.lag(SINK_GROUP).catch(() => null), setTimeoutAsync(ms, null, { ref: false })]);
   const collect = async (): Promise<Status> => {
     const [state, lag, extents] = await Promise.all([
       readState(pool),
-      log.lag(SINK_GROUP).catch((): PartitionLag[] | null => null),
+      lagWithin(LAG_MS),
       refreshed(topics, TOPICS_EVERY_MS, async () => {
         try {
           return { infos: await log.topics(), error: null };
@@ -134,6 +139,7 @@ export function createStatusCollector(options: StatusOptions): StatusCollector {
       sources,
       roles,
       log: {
+        kind: usesKafka(config.log) ? 'kafka' : 'embedded',
         topics: extents.infos?.length ?? null,
         bytes:
           extents.infos?.reduce(

@@ -177,7 +177,7 @@ test('the text form lines up, shows errors with their next step, and has no colo
         restarts: null,
       },
     ],
-    log: { topics: 2, bytes: 10, error: null },
+    log: { kind: 'embedded', topics: 2, bytes: 10, error: null },
     warehouse: { version: '26.7', bytes: 100, error: null },
     events: [],
   };

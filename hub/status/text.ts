@@ -41,7 +41,11 @@ export function statusText(status: Status, { colour }: TextOptions): string {
   }
   lines.push('');
   const parts = [
-    ['log', status.log.error, `${formatCount(status.log.topics)} topics, ${formatBytes(status.log.bytes)}`],
+    [
+      'log',
+      status.log.error,
+      `${status.log.kind === 'kafka' ? 'Kafka, ' : ''}${formatCount(status.log.topics)} topics, ${formatBytes(status.log.bytes)}`,
+    ],
     [
       'warehouse',
       status.warehouse.error,
@@ -50,6 +54,7 @@ export function statusText(status: Status, { colour }: TextOptions): string {
   ] as const;
   for (const [name, error, text] of parts) {
     lines.push(`${name.padEnd(10)} ${error ? paint('bad', `${error.code}: ${error.message}`) : text}`);
+    if (error?.next) lines.push(`${' '.repeat(10)} ${error.next}`);
   }
   const roles = status.roles.map((role) => [
     role.role,

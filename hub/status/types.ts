@@ -11,6 +11,7 @@ export interface Status {
   readonly sources: readonly SourceStatus[];
   readonly roles: readonly RoleStatus[];
   readonly log: {
+    readonly kind: 'embedded' | 'kafka';
     readonly topics: number | null;
     readonly bytes: number | null;
     readonly error: Problem | null;

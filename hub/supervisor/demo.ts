@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { fillDemo } from '#apps';
 import { addSource } from '#cdc';
 import { type Config, type Logger, userError } from '#kernel';
-import { openEmbeddedLog } from '#stream';
+import { openLog } from '#stream';
 import { ensureProbeTable } from '../doctor/index.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -48,7 +48,7 @@ async function ensureSource(
   pool: pg.Pool,
 ): Promise<void> {
   const { rows } = await pool.query<{ url: string }>('SELECT url FROM bac.sources WHERE name = $1', [SOURCE]);
-  const log = await openEmbeddedLog({ dir: logDir, log: logger });
+  const log = await openLog({ config: config.log, dir: logDir, log: logger });
   try {
     if (rows.length === 0) {
       await addSource(pool, log, {

@@ -1,7 +1,9 @@
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#apps';
 import { createWarehouse, type EmbeddedClickHouse, startEmbeddedClickHouse } from '#clickhouse';
 import { type ChosenPorts, type Config, type Logger, userError } from '#kernel';
+import { kafkaIdentity, usesKafka } from '#stream';
 import type { StateFolder } from '../state/index.ts';
+import { logIdentity } from './identity.ts';
 import { claimPort } from './ports.ts';
 import { movedNote, type Reporter, seconds } from './reporter.ts';
 import type { Running } from './unit.ts';
@@ -112,4 +114,20 @@ export async function startClickHouse(
     `ready on 127.0.0.1:${server.port} (${seconds(started)})${movedNote(claimed.moved, config.clickhouse.port)}`,
   );
   return { url: server.url, password };
+}
+
+/** What tells the log of this hub from any other; waits for Kafka where that is the log. */
+export async function findLog(at: EngineOptions & { readonly folder: StateFolder }): Promise<string> {
+  const { config, reporter } = at;
+  if (!usesKafka(config.log)) return logIdentity(at.folder.log);
+  let identity = '';
+  await waitForServer(
+    'Kafka',
+    async () => {
+      identity = await kafkaIdentity(config.log, at.logger);
+    },
+    at,
+  );
+  reporter.done('Kafka', `yours, at ${config.log.kafka.brokers.join(',')}`);
+  return identity;
 }

@@ -5,9 +5,9 @@ import { type ChosenPorts, type Config, createLogger, type Logger, migrateState 
 import type { RoleName, RoleSettings } from '../roles/index.ts';
 import { openStateFolder, type StateFolder } from '../state/index.ts';
 import { prepareDemo, waitForSnapshot } from './demo.ts';
-import { type Run, startClickHouse, startPostgres, startsEngines } from './engines.ts';
+import { findLog, type Run, startClickHouse, startPostgres, startsEngines } from './engines.ts';
 import { serveHealth } from './health.ts';
-import { claimLog, forgetStaleInstances, instanceName, logIdentity } from './identity.ts';
+import { claimLog, forgetStaleInstances, instanceName } from './identity.ts';
 import { prepareKeys } from './keys.ts';
 import { claimPort } from './ports.ts';
 import { movedNote, type Reporter, seconds } from './reporter.ts';
@@ -137,7 +137,7 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
     const { sessionSecret } = at.roles.includes('api')
       ? await prepareKeys(pool, folder, logger)
       : { sessionSecret: null };
-    const identity = logIdentity(folder.log);
+    const identity = await findLog(at);
     await claimLog(pool, identity, signal);
     const settings: RoleSettings = {
       version: at.version,

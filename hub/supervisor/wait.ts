@@ -18,6 +18,7 @@ const MAY_COME = new Set([
   '57P03',
   '57P01',
   '53300',
+  'LOG_UNREACHABLE',
 ]);
 
 /**

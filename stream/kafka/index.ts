@@ -1,1 +1,1 @@
-export { type KafkaLogOptions, openKafkaLog } from './log.ts';
+export { type KafkaLogOptions, kafkaClusterId, openKafkaLog } from './log.ts';

@@ -41,6 +41,16 @@ const STALE: ReadonlySet<number> = new Set([
   CODE.NOT_LEADER,
 ]);
 
+/** The cluster's own id. Errors: LOG_UNREACHABLE, LOG_AUTH_FAILED (transient). */
+export async function kafkaClusterId(options: KafkaLogOptions): Promise<string> {
+  const brokers = openBrokers({ ...options, clientId: options.clientId ?? 'bac' });
+  try {
+    return await translated(brokers, async () => (await brokers.refresh([])).clusterId);
+  } finally {
+    brokers.close();
+  }
+}
+
 /**
  * The change log on Kafka 2.3 to 4.x: promises of `ChangeLog`. Resolves without a look at the cluster: what stands
  * in the way (LOG_UNREACHABLE, LOG_AUTH_FAILED) is told by the first use, and what waits goes on by itself once it

@@ -55,6 +55,7 @@ export interface TopicMetadata {
 
 export interface ClusterMetadata {
   readonly nodes: readonly NodeAddress[];
+  readonly clusterId: string;
   readonly controller: number;
   readonly topics: readonly TopicMetadata[];
 }
@@ -73,9 +74,10 @@ export const metadataRequest = (topics: readonly string[] | null): ProtocolReque
         one.readString();
         return node;
       });
-      from.readString();
+      const clusterId = text(from);
       return {
         nodes,
+        clusterId,
         controller: from.readInt32(),
         topics: from.readArray((one) => ({
           error: one.readInt16(),

@@ -1,4 +1,4 @@
-import { type TopicConfig, type TopicInfo, userError } from '#kernel';
+import { HubError, type TopicConfig, type TopicInfo, userError } from '#kernel';
 import type { Brokers, Link } from './brokers.ts';
 import { CODE, codeOf, ProtocolError } from './errors.ts';
 import { hubName, wireName } from './names.ts';
@@ -159,7 +159,9 @@ export function openTopics(brokers: Brokers, defaults: TopicDefaults): Topics {
           ...(retentionBytes === undefined ? {} : { retentionBytes }),
           extents: Array.from({ length: partitions.length }, (_, partition) => {
             const key = `${topic}/${partition}`;
-            const extent = ends.get(key) ?? { start: 0, end: 0 };
+            const extent = ends.get(key);
+            // An end told too low would let a watermark pass what is not stored yet.
+            if (!extent) throw noLeader(topic, partition);
             return { ...extent, bytes: sizes.get(key) ?? 0 };
           }),
         };
@@ -239,6 +241,16 @@ async function storedBytes(brokers: Brokers, metadata: ClusterMetadata): Promise
   );
   return result;
 }
+
+const noLeader = (topic: string, partition: number): HubError =>
+  new HubError(
+    'LOG_UNREACHABLE',
+    `Partition ${partition} of topic ${topic} has no leader: its brokers are away.`,
+    {
+      next: 'Start the brokers that hold it; the hub goes on by itself.',
+      disposition: 'transient',
+    },
+  );
 
 const retention = ({ retentionMs, retentionBytes }: TopicConfig): Record<string, string> => ({
   'retention.ms': String(retentionMs ?? -1),
