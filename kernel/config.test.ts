@@ -26,6 +26,21 @@ describe('configuration', () => {
     expect([...chosen]).toEqual(['http']);
   });
 
+  test('several ClickHouse hosts, as a list or as text, and their cluster', () => {
+    yaml(
+      'clickhouse: { url: [http://a:1, "http://u:secret@b:2"], cluster: { name: main, insertQuorum: auto } }\n',
+    );
+    const config = loadConfig({ cwd, env: {} });
+    expect(config.clickhouse.url).toBe('http://a:1,http://u:secret@b:2');
+    expect(config.clickhouse.cluster).toEqual({ name: 'main', replicated: true, insertQuorum: 'auto' });
+    expect(publicConfig(config).clickhouse.url).toBe('http://a:1,http://u:[secret]@b:2');
+    const env = { BAC_CLICKHOUSE_URL: 'http://x:1,http://y:2', BAC_CLICKHOUSE_CLUSTER: 'other' };
+    expect(loadConfig({ cwd, env }).clickhouse).toMatchObject({
+      url: env.BAC_CLICKHOUSE_URL,
+      cluster: { name: 'other' },
+    });
+  });
+
   test.each([
     ['htp:\n  port: 1\n', 'bac.yaml:1: unknown key "htp".', 'Did you mean "http"?'],
     [

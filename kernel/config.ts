@@ -89,8 +89,22 @@ export const configSchema = z.strictObject({
     .prefault({}),
   clickhouse: z
     .strictObject({
-      /** Set to use a ClickHouse of your own; otherwise the embedded engine is started. */
-      url: z.string().optional(),
+      /** Set to use a ClickHouse of your own; otherwise the embedded engine is started. Several hosts as a list or comma separated. */
+      url: z
+        .union([z.string(), z.array(z.string()).min(1)])
+        .transform((hosts) => hosts.toString())
+        .optional(),
+      /** Set if these hosts are a cluster over which tables are spread. */
+      cluster: z
+        .strictObject({
+          /** Name in the servers' `remote_servers`. */
+          name: z.string().min(1),
+          /** Tables are replicated within their shard (needs Keeper and the macros `shard` and `replica`). */
+          replicated: z.boolean().default(true),
+          /** Replicas that must have an insert before it counts; absent = one. */
+          insertQuorum: z.union([z.literal('auto'), z.coerce.number().int().min(2)]).optional(),
+        })
+        .optional(),
       port: port(7423),
       user: z.string().default('bac'),
       /** Absent with the embedded engine: one is made and kept in the state folder. */
@@ -153,6 +167,7 @@ export const ENVIRONMENT: Readonly<Record<string, readonly [string, ...string[]]
   BAC_POSTGRES_URL: ['postgres', 'url'],
   BAC_POSTGRES_PORT: ['postgres', 'port'],
   BAC_CLICKHOUSE_URL: ['clickhouse', 'url'],
+  BAC_CLICKHOUSE_CLUSTER: ['clickhouse', 'cluster', 'name'],
   BAC_CLICKHOUSE_PORT: ['clickhouse', 'port'],
   BAC_CLICKHOUSE_USER: ['clickhouse', 'user'],
   BAC_CLICKHOUSE_PASSWORD: ['clickhouse', 'password'],
@@ -245,7 +260,7 @@ function load(options: LoadOptions): { config: Config; given: Record<string, unk
 /** The effective configuration for people: secrets replaced by `[secret]`. */
 export function publicConfig(config: Config): Config {
   const hide = (url: string | undefined): string | undefined =>
-    url === undefined ? undefined : url.replace(/\/\/([^:@/]*):[^@/]*@/, '//$1:[secret]@');
+    url === undefined ? undefined : url.replace(/\/\/([^:@/]*):[^@/]*@/g, '//$1:[secret]@');
   return {
     ...config,
     postgres: { ...config.postgres, url: hide(config.postgres.url) },

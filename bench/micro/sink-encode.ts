@@ -66,6 +66,8 @@ function records(shape: (value: Buffer) => Buffer): StoredRecord[] {
 const applied: AppliedTable = {
   database: 'bench',
   table: 'orders',
+  stored: 'orders',
+  shards: 1,
   generation: 1,
   version: 1,
   columns: wantedColumns(schema),

@@ -7,6 +7,7 @@ import {
   type TableEntry,
   type TableSchema,
   type Warehouse,
+  warehouseTableOf,
 } from '#kernel';
 import { introspectTables, profileOf, type SourceKind } from '../catalog/index.ts';
 import type { Sessions } from '../snapshot/index.ts';
@@ -207,10 +208,14 @@ export class TableComparison {
   }
 
   #settle(suspects: readonly Suspect[]): ReturnType<typeof settle> {
-    const { pool, schema, sessions, kind, catchUpMs, signal } = this.#context;
+    const { pool, schema, sessions, kind, catchUpMs, signal, warehouse } = this.#context;
+    const { database, table } = warehouseTableOf(schema);
     return settle(suspects, this.#source, this.#warehouse, async () => {
       const moment = await sessions.use((client) => momentNow(client, profileOf(kind)), signal);
-      return awaitWatermark(pool, schema, moment, catchUpMs, signal);
+      const caughtUp = await awaitWatermark(pool, schema, moment, catchUpMs, signal);
+      // The watermark says that a replica has it; any may be asked.
+      await warehouse.cluster?.settled(database, table);
+      return caughtUp;
     });
   }
 

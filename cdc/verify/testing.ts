@@ -12,6 +12,7 @@ import {
   type Warehouse,
 } from '#kernel';
 import { testClickHouse } from '#tests/clickhouse';
+import type { TestCluster } from '#tests/cluster';
 import { eventually } from '#tests/eventually';
 import { testLog } from '#tests/log';
 import { testPostgres } from '#tests/postgres';
@@ -33,9 +34,10 @@ export interface Pipeline extends AsyncDisposable {
   state(table: string, wanted: TableState): Promise<void>;
 }
 
-export async function pipeline(): Promise<Pipeline> {
+/** `cluster`: the warehouse, instead of an engine of its own; it is not ended with the pipeline. */
+export async function pipeline(cluster?: TestCluster): Promise<Pipeline> {
   const server = await testPostgres();
-  const clickhouse = await testClickHouse();
+  const own = cluster === undefined ? await testClickHouse() : null;
   const { log, stop } = await testLog();
   const pool = new pg.Pool({ connectionString: server.url, max: 8 });
   pool.on('error', () => undefined); // the server ends first
@@ -46,7 +48,7 @@ export async function pipeline(): Promise<Pipeline> {
   await app.connect();
   const registry = createRegistry(pool);
   const logger = silentLogger();
-  const { warehouse } = clickhouse;
+  const { warehouse } = own ?? cluster!;
   const target = createSnapshotTarget({ warehouse, registry, logger });
   const config = configSchema.parse({});
   const running: { stop(): Promise<void> }[] = [];
@@ -98,7 +100,7 @@ export async function pipeline(): Promise<Pipeline> {
       await app.end();
       await pool.end();
       await stop();
-      await clickhouse[Symbol.asyncDispose]();
+      await own?.[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
     },
   };

@@ -1,104 +1,113 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
-import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import type { Logger, QueryOptions, Warehouse } from '#kernel';
+import { type ClusterOptions, clusterOf } from './cluster.ts';
 import { warehouseError } from './errors.ts';
 import { ExceptionGuard } from './exception-guard.ts';
-import { whileLost } from './retry.ts';
+import { HostPool } from './failover.ts';
+import { Host } from './host.ts';
 
 export interface WarehouseOptions {
+  /** Several hosts that are one cluster, or reach one server by several ways, separated by commas. */
   readonly url: string;
   readonly user: string;
   readonly password: string;
   readonly log: Logger;
-  /** Requests under way at once; more wait. Default 32. */
+  /** Requests under way at once per host; more wait. Default 32. */
   readonly maxConnections?: number;
+  /** Set if the hosts are a cluster over which tables are spread. */
+  readonly cluster?: ClusterOptions | undefined;
 }
-
-/** Inactivity on a socket; statements are bounded by their own settings and signals. */
-const SOCKET_TIMEOUT_MS = 3_600_000;
 
 /** `Warehouse` over ClickHouse's HTTP interface. See the port for its promises. */
 export function createWarehouse(options: WarehouseOptions): Warehouse {
-  const { log } = options;
-  const client = createClient({
-    url: options.url,
-    username: options.user,
-    password: options.password,
-    request_timeout: SOCKET_TIMEOUT_MS,
-    max_open_connections: options.maxConnections ?? 32,
-    // Node's agent ends idle sockets before the server does; the client's own timer may hit a socket in use.
-    keep_alive: { enabled: true, idle_socket_ttl: 0 },
-    log: { level: ClickHouseLogLevel.OFF },
-  });
+  const { user, password, log, maxConnections = 32, cluster } = options;
+  const hosts = options.url
+    .split(',')
+    .map((url) => new Host({ url: url.trim(), user, password, maxConnections }));
+  // Subqueries over several shards are worked out once and sent to all.
+  const reading: Settings = cluster === undefined ? {} : { prefer_global_in_and_join: 1 };
+  const over = (pool: HostPool): Warehouse => warehouseOver(pool, reading);
+  const all = over(new HostPool(() => hosts, log));
+  return {
+    ...all,
+    ...(cluster === undefined ? {} : { cluster: clusterOf(cluster, hosts, over, log) }),
+    async close() {
+      await Promise.all(hosts.map((host) => host.client.close()));
+    },
+  };
+}
 
-  const call = <T>(work: () => Promise<T>, repeatable: boolean, { signal }: QueryOptions): Promise<T> =>
-    whileLost(
-      async () => {
-        signal?.throwIfAborted();
-        try {
-          return await work();
-        } catch (error) {
-          throw warehouseError(error, signal);
-        }
-      },
-      repeatable,
-      log,
-      signal,
-    );
+type Settings = Readonly<Record<string, string | number>>;
 
-  const common = ({ params, settings, signal, queryId }: QueryOptions) => ({
+function warehouseOver(pool: HostPool, reading: Settings): Warehouse {
+  const common = ({ params, settings, queryId }: QueryOptions, signal: AbortSignal | undefined) => ({
     query_params: params as Record<string, unknown> | undefined,
     clickhouse_settings: settings as Record<string, string | number> | undefined,
     abort_signal: signal,
     query_id: queryId,
   });
 
-  const run = async (sql: string, body: Readable | undefined, opts: QueryOptions): Promise<void> => {
-    const { stream } =
-      body === undefined
-        ? await client.exec({ query: sql, ...common(opts) })
-        : await client.exec({ query: sql, values: body, ...common(opts) });
-    await drain(stream);
-  };
+  const run = (
+    sql: string,
+    body: () => Readable | undefined,
+    repeatable: boolean,
+    opts: QueryOptions,
+  ): Promise<void> =>
+    pool.run({
+      repeatable,
+      signal: opts.signal,
+      async work(client, signal) {
+        const values = body();
+        const { stream } =
+          values === undefined
+            ? await client.exec({ query: sql, ...common(opts, signal) })
+            : await client.exec({ query: sql, values, ...common(opts, signal) });
+        await drain(stream);
+      },
+    });
 
   return {
-    command: (sql, opts = {}) => call(() => run(sql, undefined, opts), false, opts),
+    command: (sql, opts = {}) => run(sql, () => undefined, false, opts),
     query: <Row>(sql: string, opts: QueryOptions = {}) =>
-      call(
-        async () => {
-          const { settings } = opts;
+      pool.run({
+        repeatable: true,
+        signal: opts.signal,
+        async work(client, signal) {
+          const settings = { output_format_json_quote_64bit_integers: 1, ...reading, ...opts.settings };
           const result = await client.query({
             query: sql,
             format: 'JSONEachRow',
-            ...common({ ...opts, settings: { output_format_json_quote_64bit_integers: 1, ...settings } }),
+            ...common({ ...opts, settings }, signal),
           });
           return await result.json<Row>();
         },
-        true,
-        opts,
-      ),
+      }),
     stream: (sql, format, opts = {}) =>
-      call(
-        async () => {
+      pool.run({
+        repeatable: true,
+        signal: opts.signal,
+        async work(client, signal) {
           const query = `${sql}\nFORMAT ${format}`;
-          const { stream, response_headers } = await client.exec({ query, ...common(opts) });
+          const settings = { ...reading, ...opts.settings };
+          const { stream, response_headers } = await client.exec({
+            query,
+            ...common({ ...opts, settings }, signal),
+          });
           return guarded(
             stream,
             String(response_headers['x-clickhouse-exception-tag'] ?? '') || undefined,
             opts,
           );
         },
-        true,
-        opts,
-      ),
+      }),
     insert: (insert, format, body, opts = {}) => {
       const sql = `${insert} FORMAT ${format}`;
-      if (!Buffer.isBuffer(body)) return call(() => run(sql, body, opts), false, { ...opts });
-      return call(() => run(sql, Readable.from([body], { objectMode: false }), opts), true, opts);
+      if (!Buffer.isBuffer(body)) return run(sql, () => body, false, opts);
+      return run(sql, () => Readable.from([body], { objectMode: false }), true, opts);
     },
-    ping: async () => (await client.ping()).success,
-    close: () => client.close(),
+    ping: () => pool.answers(),
+    close: () => Promise.resolve(),
   };
 }
 

@@ -10,6 +10,7 @@ export const childOptionsSchema = z.strictObject({
   readonlyPassword: z.string().optional(),
   sessions: z.number().int().min(2).max(64),
   maxMemoryBytes: z.number().int().positive(),
+  configFile: z.string().min(1).optional(),
 });
 
 export type ChildOptions = z.infer<typeof childOptionsSchema>;

@@ -19,6 +19,8 @@ export interface EmbeddedClickHouseOptions {
   readonly sessions: number;
   /** Memory of all statements together. Default: half of the machine's, at most 8 GiB. */
   readonly maxMemoryBytes?: number;
+  /** ClickHouse configuration (XML) to start from: clusters, macros. */
+  readonly configFile?: string;
   readonly log: Logger;
 }
 

@@ -112,9 +112,10 @@ async function storeRows(
   const { history } = table;
   if (history !== null) {
     const indices = all.filter((row) => rows.live[row]);
-    const statement = insertStatement(applied, history.table);
+    const statement = insertStatement(applied, history.stored);
     for (const { row, error } of await insertRows(
       context.warehouse,
+      { ...applied, shards: history.shards },
       statement,
       rows,
       indices,
@@ -128,6 +129,7 @@ async function storeRows(
   const indices = all.filter((row) => rows.live[row] && !encoder.outdated.has(row));
   for (const { row, error } of await insertRows(
     context.warehouse,
+    applied,
     insertStatement(applied),
     rows,
     indices,

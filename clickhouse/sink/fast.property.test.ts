@@ -16,6 +16,8 @@ const schema = tableSchema(
 const applied = {
   database: 'shop',
   table: 'kinds',
+  stored: 'kinds',
+  shards: 1,
   generation: 3,
   version: 1,
   columns: wantedColumns(schema),

@@ -1,5 +1,5 @@
 import { chIdent, chTable, type Warehouse } from '#kernel';
-import type { AppliedTable } from '../tables/index.ts';
+import { type AppliedTable, Sharder, shardsOf } from '../tables/index.ts';
 import { rowColumns } from './plan.ts';
 
 /** Literal of TabSeparated text (latin1) inside a statement; bytes above 127 as escapes. */
@@ -27,18 +27,57 @@ export async function currentRows(
   const structure = columns.map((column, i) => `k${i} ${column.type}`).join(', ');
   const names = columns.map((column) => chIdent(column.name)).join(', ');
   const found = new Map<string, readonly string[]>();
-  const wanted = [...new Map(keys.map((key) => [key.join('\t'), key])).keys()];
-  for (let from = 0; from < wanted.length; from += KEYS_PER_QUERY) {
-    const data = wanted.slice(from, from + KEYS_PER_QUERY).join('\n');
-    const text = await readAll(
-      warehouse,
-      `SELECT ${rowColumns(applied)} FROM ${chTable(applied.database, applied.table)} FINAL
-       WHERE (${names}) IN (SELECT * FROM format(TabSeparated, ${literal(structure)}, ${literal(`${data}\n`)}))
-       SETTINGS transform_null_in = 1, max_query_size = 268435456, date_time_input_format = 'basic'`,
-    );
-    for (const fields of text) found.set(positions.map((at) => fields[at]!).join('\t'), fields);
+  const all = [...new Set(keys.map((key) => key.join('\t')))];
+  for (const { server, wanted } of await byShard(warehouse, applied, all)) {
+    for (let from = 0; from < wanted.length; from += KEYS_PER_QUERY) {
+      const data = wanted.slice(from, from + KEYS_PER_QUERY).join('\n');
+      const text = await readAll(
+        server,
+        `SELECT ${rowColumns(applied)} FROM ${chTable(applied.database, applied.stored)} FINAL
+         WHERE (${names}) IN (SELECT * FROM format(TabSeparated, ${literal(structure)}, ${literal(`${data}\n`)}))
+         SETTINGS transform_null_in = 1, max_query_size = 268435456, date_time_input_format = 'basic'`,
+      );
+      for (const fields of text) found.set(positions.map((at) => fields[at]!).join('\t'), fields);
+    }
   }
   return found;
+}
+
+/** Where the rows of these keys are. What this sink wrote, or another, is there to be read. */
+async function byShard(
+  warehouse: Warehouse,
+  applied: AppliedTable,
+  keys: readonly string[],
+): Promise<{ server: Warehouse; wanted: readonly string[] }[]> {
+  if (warehouse.cluster === undefined) return [{ server: warehouse, wanted: keys }];
+  const sharder = new Sharder(applied, applied.key);
+  const parts: string[][] = Array.from({ length: applied.shards }, () => []);
+  for (const key of keys) {
+    const line = Buffer.from(key, 'latin1');
+    parts[sharder.of(line, 0, line.length)]!.push(key);
+  }
+  const servers = await currentServers(warehouse, applied);
+  return servers.flatMap((server, index) =>
+    parts[index]!.length === 0 ? [] : [{ server, wanted: parts[index]! }],
+  );
+}
+
+/** Seconds that a replica may take to catch up. */
+const SYNC = { settings: { receive_timeout: 30 } };
+
+/**
+ * A replica of each shard that has all that any replica has acknowledged: another one may have taken
+ * over, and a value completed from a row older than it should be would be wrong for good.
+ */
+async function currentServers(warehouse: Warehouse, applied: AppliedTable): Promise<readonly Warehouse[]> {
+  const servers = (await shardsOf(warehouse)).slice(0, applied.shards);
+  if (warehouse.cluster?.replicated) {
+    const target = chTable(applied.database, applied.stored);
+    await Promise.all(
+      servers.map((server) => server.command(`SYSTEM SYNC REPLICA ${target} LIGHTWEIGHT`, SYNC)),
+    );
+  }
+  return servers;
 }
 
 /** `_raw` entry of a tombstone that still has its row's values. */
@@ -55,18 +94,23 @@ export async function movedRow(
   version: string,
   notKey: readonly string[],
 ): Promise<readonly string[] | null> {
-  const table = chTable(applied.database, applied.table);
+  const table = chTable(applied.database, applied.stored);
   const key = applied.key
     .map((attnum) => chIdent(applied.columns.find((column) => column.attnum === attnum)!.name))
     .join(', ');
   const v = BigInt(version);
-  const rows = await readAll(
-    warehouse,
-    `SELECT ${rowColumns(applied)} FROM ${table}
-     WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE _version = ${v} AND _deleted = 1)
-       AND (_deleted = 0 AND _version < ${v} OR _deleted = 1 AND _version = ${v} AND mapContains(_raw, '${KEPT}'))
-     ORDER BY _version DESC LIMIT 4`,
-  );
+  const rows: string[][] = [];
+  // The row's old key may be another shard's.
+  for (const server of await currentServers(warehouse, applied)) {
+    const found = await readAll(
+      server,
+      `SELECT ${rowColumns(applied)} FROM ${table}
+       WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE _version = ${v} AND _deleted = 1)
+         AND (_deleted = 0 AND _version < ${v} OR _deleted = 1 AND _version = ${v} AND mapContains(_raw, '${KEPT}'))
+       ORDER BY _version DESC LIMIT 4`,
+    );
+    rows.push(...found);
+  }
   return (
     rows.find((fields) => applied.key.some((_, i) => fieldOfKey(applied, fields, i) !== notKey[i])) ?? null
   );

@@ -62,7 +62,7 @@ export interface Plan {
 export const rowColumns = (applied: AppliedTable): string =>
   [...applied.columns.map((column) => chIdent(column.name)), ...SYSTEM_COLUMNS].join(', ');
 
-export const insertStatement = (applied: AppliedTable, table = applied.table): string =>
+export const insertStatement = (applied: AppliedTable, table = applied.stored): string =>
   `INSERT INTO ${chTable(applied.database, table)} (${rowColumns(applied)})`;
 
 /**

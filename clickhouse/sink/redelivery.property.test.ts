@@ -1,17 +1,23 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LogRecord, type StoredRecord, type TableEntry, type TableSchema, UNAVAILABLE } from '#kernel';
+import { type TestCluster, testCluster } from '#tests/cluster';
 import { applyBatch } from './apply.ts';
 import { Rows } from './rows.ts';
 import { SinkTable } from './table.ts';
 import { column, event, scalar, tableSchema } from './testing/events.ts';
 import { testWorld, type World } from './testing/world.ts';
 
-let world: World;
+let cluster: TestCluster;
+const worlds: World[] = [];
 beforeAll(async () => {
-  world = await testWorld();
+  cluster = await testCluster(2);
+  worlds.push(await testWorld(), await testWorld(cluster));
 });
-afterAll(() => world[Symbol.asyncDispose]());
+afterAll(async () => {
+  for (const world of worlds) await world[Symbol.asyncDispose]();
+  await cluster[Symbol.asyncDispose]();
+});
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000_000);
 
@@ -124,62 +130,73 @@ function written(steps: readonly Step[], { native, delay, resent }: Telling): Lo
   return records;
 }
 
-test(`deliveries cut and repeated at random leave what the source has (seed ${seed})`, async () => {
-  let run = 0;
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(change, { minLength: 10, maxLength: 40 }),
-      // A delivery: how many records, and how far the next one starts before its end (a crash in between).
-      fc.array(fc.record({ size: fc.integer({ min: 1, max: 12 }), again: fc.integer({ min: 0, max: 12 }) }), {
-        minLength: 12,
-        maxLength: 30,
-      }),
-      fc.boolean(),
-      telling,
-      async (changes, deliveries, merge, told) => {
-        run += 1;
-        const schema = tableSchema(`again_${run}`, [
-          column(2, 'small', scalar('text')),
-          column(3, 'big', scalar('text')),
-        ]);
-        const steps = play(schema, changes, told.native);
-        const snapshot = told.native
-          ? (steps[told.snapshotAt - 1]?.state ?? new Map<number, Row>())
-          : new Map();
-        await world.register(schema, {
-          rows: [...snapshot.values()]
-            .map((row: Row) => `${row.id}\t${tsv(row.small)}\t${tsv(row.big)}\t{}\n`)
-            .join(''),
-        });
-        const stored = written(steps, told).map((record, offset): StoredRecord => ({ ...record, offset }));
-        const buffer = new Rows(1024);
-        let at = 0;
-        for (let round = 0; at < stored.length; round += 1) {
-          const { size, again } = deliveries[round % deliveries.length]!;
-          // A new process each time: nothing is remembered but what ClickHouse has.
-          const entry = (await world.registry.table(schema)) as TableEntry;
-          const table = new SinkTable(entry, world.warehouse, world.registry, false);
-          const batch = stored.slice(at, at + size);
-          const result = await applyBatch(batch, table, buffer, {
-            warehouse: world.warehouse,
-            signal: new AbortController().signal,
-            maxDead: 10,
-            shared: false,
-            deadKeys: async () => new Set(),
+test.each([
+  ['one server', 0, 12],
+  ['a cluster of two shards', 1, 6],
+])(
+  `deliveries cut and repeated at random leave what the source has, on %s (seed ${seed})`,
+  async (_, which, runs) => {
+    const world = worlds[which]!;
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(change, { minLength: 10, maxLength: 40 }),
+        // A delivery: how many records, and how far the next one starts before its end (a crash in between).
+        fc.array(
+          fc.record({ size: fc.integer({ min: 1, max: 12 }), again: fc.integer({ min: 0, max: 12 }) }),
+          {
+            minLength: 12,
+            maxLength: 30,
+          },
+        ),
+        fc.boolean(),
+        telling,
+        async (changes, deliveries, merge, told) => {
+          run += 1;
+          const schema = tableSchema(`again_${run}`, [
+            column(2, 'small', scalar('text')),
+            column(3, 'big', scalar('text')),
+          ]);
+          const steps = play(schema, changes, told.native);
+          const snapshot = told.native
+            ? (steps[told.snapshotAt - 1]?.state ?? new Map<number, Row>())
+            : new Map();
+          await world.register(schema, {
+            rows: [...snapshot.values()]
+              .map((row: Row) => `${row.id}\t${tsv(row.small)}\t${tsv(row.big)}\t{}\n`)
+              .join(''),
           });
-          expect(result.dead).toEqual([]);
-          if (merge) await world.warehouse.command(`OPTIMIZE TABLE shop.${schema.table} FINAL`);
-          // Ends: a crash loses the offsets, never more than one whole delivery's worth of new ones.
-          at = Math.max(
-            at + size - (round < deliveries.length ? again % size : 0),
-            at + (round % 3 === 0 ? 0 : 1),
-          );
-          if (round > 200) at = stored.length;
-        }
-        const rows = [...steps.at(-1)!.state.values()].sort((a, b) => a.id - b.id);
-        expect(await world.rows(schema, 'id, small, big')).toEqual(rows);
-      },
-    ),
-    { seed, numRuns: Number(process.env.RUNS ?? 12) },
-  );
-}, 180_000);
+          const stored = written(steps, told).map((record, offset): StoredRecord => ({ ...record, offset }));
+          const buffer = new Rows(1024);
+          let at = 0;
+          for (let round = 0; at < stored.length; round += 1) {
+            const { size, again } = deliveries[round % deliveries.length]!;
+            // A new process each time: nothing is remembered but what ClickHouse has.
+            const entry = (await world.registry.table(schema)) as TableEntry;
+            const table = new SinkTable(entry, world.warehouse, world.registry, false);
+            const batch = stored.slice(at, at + size);
+            const result = await applyBatch(batch, table, buffer, {
+              warehouse: world.warehouse,
+              signal: new AbortController().signal,
+              maxDead: 10,
+              shared: false,
+              deadKeys: async () => new Set(),
+            });
+            expect(result.dead).toEqual([]);
+            if (merge) await world.merge(schema);
+            // Ends: a crash loses the offsets, never more than one whole delivery's worth of new ones.
+            at = Math.max(
+              at + size - (round < deliveries.length ? again % size : 0),
+              at + (round % 3 === 0 ? 0 : 1),
+            );
+            if (round > 200) at = stored.length;
+          }
+          const rows = [...steps.at(-1)!.state.values()].sort((a, b) => a.id - b.id);
+          expect(await world.rows(schema, 'id, small, big')).toEqual(rows);
+        },
+      ),
+      { seed, numRuns: Number(process.env.RUNS ?? runs) },
+    );
+  },
+  180_000,
+);

@@ -1,4 +1,5 @@
 import { HubError, toHubError, type Warehouse } from '#kernel';
+import { type AppliedTable, Sharder } from '../tables/index.ts';
 import type { Rows } from './rows.ts';
 
 /** One part per insert, dates and floats read exactly, NULL in a deleted row's columns as their default. */
@@ -35,10 +36,36 @@ export interface Rejected {
 /**
  * Inserts rows; if ClickHouse refuses the data, halves the set until the guilty rows are alone and
  * returns them. Any other error is thrown. Inserting some rows twice is harmless, so halves need no
- * transaction.
+ * transaction. In a cluster each row goes to the shard of its key, the shards side by side.
  */
 export async function insertRows(
   warehouse: Warehouse,
+  applied: AppliedTable,
+  statement: string,
+  rows: Rows,
+  indices: readonly number[],
+  maxRejected: number,
+  signal: AbortSignal,
+): Promise<Rejected[]> {
+  const { cluster } = warehouse;
+  if (cluster === undefined) return insertInto(warehouse, {}, statement, rows, indices, maxRejected, signal);
+  const sharder = new Sharder(applied);
+  const parts: number[][] = Array.from({ length: applied.shards }, () => []);
+  for (const row of indices) {
+    parts[sharder.of(rows.buffer, rows.starts[row]!, rows.ends[row]!)]!.push(row);
+  }
+  const shards = await cluster.shards();
+  const rejected = await Promise.all(
+    parts.map((part, index) =>
+      insertInto(shards[index]!, cluster.insertSettings, statement, rows, part, maxRejected, signal),
+    ),
+  );
+  return rejected.flat();
+}
+
+async function insertInto(
+  server: Warehouse,
+  settings: Readonly<Record<string, string | number>>,
   statement: string,
   rows: Rows,
   indices: readonly number[],
@@ -47,8 +74,8 @@ export async function insertRows(
 ): Promise<Rejected[]> {
   if (indices.length === 0) return [];
   try {
-    await warehouse.insert(statement, 'TabSeparated', rows.body(indices), {
-      settings: INSERT_SETTINGS,
+    await server.insert(statement, 'TabSeparated', rows.body(indices), {
+      settings: { ...INSERT_SETTINGS, ...settings },
       signal,
     });
     return [];
@@ -57,8 +84,9 @@ export async function insertRows(
     if (indices.length === 1) return [{ row: indices[0]!, error: toHubError(error) }];
   }
   const half = indices.length >> 1;
-  const rejected = await insertRows(warehouse, statement, rows, indices.slice(0, half), maxRejected, signal);
+  const [first, second] = [indices.slice(0, half), indices.slice(half)];
+  const rejected = await insertInto(server, settings, statement, rows, first, maxRejected, signal);
   if (rejected.length > maxRejected) return rejected;
-  const others = await insertRows(warehouse, statement, rows, indices.slice(half), maxRejected, signal);
+  const others = await insertInto(server, settings, statement, rows, second, maxRejected, signal);
   return [...rejected, ...others];
 }

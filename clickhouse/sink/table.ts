@@ -12,14 +12,15 @@ import {
 } from '#kernel';
 import {
   type AppliedTable,
-  createDatabase,
-  createHistory,
-  createTable,
+  coverShards,
+  createLive,
+  ensureHistory,
   evolve,
-  historyName,
   isUnchanged,
-  nullableOf,
   readTable,
+  refreshReader,
+  shardsOf,
+  widen,
 } from '../tables/index.ts';
 import { compilePlan, type Plan } from './plan.ts';
 
@@ -101,15 +102,10 @@ export class SinkTable {
     return this.#alone(async () => {
       const applied = this.applied ?? (await this.#load());
       const latest = await this.#schema(applied.version);
-      for (const name of names) {
-        const attnum = latest.columns.find((column) => column.name === name)?.attnum;
-        const column = applied.columns.find((candidate) => candidate.attnum === attnum);
-        if (column === undefined) continue;
-        for (const table of [applied, ...(this.history === null ? [] : [this.history])]) {
-          await this.#warehouse.command(
-            `ALTER TABLE ${chTable(table.database, table.table)} MODIFY COLUMN ${chIdent(column.name)} ${nullableOf(column.type)}`,
-          );
-        }
+      const attnums = names.map((name) => latest.columns.find((column) => column.name === name)?.attnum);
+      for (const table of [applied, ...(this.history === null ? [] : [this.history])]) {
+        const columns = table.columns.filter(({ attnum }) => attnums.includes(attnum));
+        await widen(this.#warehouse, table, columns);
       }
       this.invalidate();
       await this.#load();
@@ -122,15 +118,16 @@ export class SinkTable {
     const version = rowVersion(generation, BigInt(lsn));
     const key = applied.key.map((attnum) => chIdent(applied.columns.find((c) => c.attnum === attnum)!.name));
     const at = `fromUnixTimestamp64Micro(toInt64(${BigInt(committedAt)}), 'UTC')`;
-    const target = chTable(applied.database, applied.table);
+    const target = chTable(applied.database, applied.stored);
     const columns = [...key, '_raw', '_version', '_deleted', '_committed_at'].join(', ');
     const rows = `SELECT ${key.join(', ')}, _raw, ${version}, 1, ${at} FROM ${target} FINAL WHERE _deleted = 0 AND _version < ${version}`;
-    if (this.history !== null) {
-      await this.#warehouse.command(
-        `INSERT INTO ${chTable(this.history.database, this.history.table)} (${columns}) ${rows}`,
-      );
+    const { history } = this;
+    const settings = this.#warehouse.cluster?.insertSettings ?? {};
+    for (const shard of (await shardsOf(this.#warehouse)).slice(0, applied.shards)) {
+      for (const { database, stored } of [...(history === null ? [] : [history]), applied]) {
+        await shard.command(`INSERT INTO ${chTable(database, stored)} (${columns}) ${rows}`, { settings });
+      }
     }
-    await this.#warehouse.command(`INSERT INTO ${target} (${columns}) ${rows}`);
   }
 
   async #schema(version: number): Promise<TableSchema> {
@@ -144,7 +141,13 @@ export class SinkTable {
     const { database, table } = warehouseTableOf(this.entry);
     const applied = await readTable(this.#warehouse, database, table);
     if (applied === null) throw new Held(`The snapshot of ${this.entry.topic} is not finished.`);
-    if (applied.towards === undefined) return this.#adopt(applied);
+    if (this.#warehouse.cluster !== undefined) {
+      await coverShards(this.#warehouse, applied, await this.#schema(applied.version));
+    }
+    if (applied.towards === undefined) {
+      await refreshReader(this.#warehouse, applied);
+      return this.#adopt(applied);
+    }
     // Someone was stopped on the way to another shape. Events of the old one fit the new one as well.
     return this.#adopt(await evolve(this.#warehouse, applied, await this.#schema(applied.towards)));
   }
@@ -153,10 +156,8 @@ export class SinkTable {
     this.plans.clear();
     this.latest = null;
     if (this.#keepsHistory) {
-      const { database, table } = warehouseTableOf(this.entry);
       const schema = await this.#schema(applied.version);
-      await this.#warehouse.command(createHistory(schema, applied.generation));
-      const history = await readTable(this.#warehouse, database, historyName(table));
+      const history = await ensureHistory(this.#warehouse, schema, applied.generation);
       if (history === null) throw transientError('TABLE_GONE', `History of ${this.entry.topic} disappeared.`);
       const behind = history.version < applied.version || history.towards !== undefined;
       this.history = behind ? await evolve(this.#warehouse, history, schema) : history;
@@ -170,10 +171,7 @@ export class SinkTable {
     return this.#alone(async () => {
       const schema = await this.#registry.latest(this.entry);
       if (schema === null) throw new Held(`Schema of ${this.entry.topic} is not registered yet.`);
-      const { database, table } = warehouseTableOf(this.entry);
-      if ((await readTable(this.#warehouse, database, table)) !== null) return;
-      await this.#warehouse.command(createDatabase(schema.source));
-      await this.#warehouse.command(createTable(schema, this.entry.generation));
+      await createLive(this.#warehouse, schema, this.entry.generation);
       await this.#load();
     });
   }

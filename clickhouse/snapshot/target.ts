@@ -13,16 +13,21 @@ import {
 } from '#kernel';
 import {
   asideName,
-  createDatabase,
-  createHistory,
-  createTable,
+  createAside,
+  dropTable,
+  ensureHistory,
   evolve,
   historyName,
+  layoutOf,
+  makeLive,
+  onAll,
   readTable,
   SYSTEM_COLUMNS,
+  shardsOf,
   warehouseColumn,
 } from '../tables/index.ts';
 import { fieldReader, NULL_ARRAY } from '../types/index.ts';
+import { loadSharded } from './sharded.ts';
 
 export interface SnapshotTargetOptions {
   readonly warehouse: Warehouse;
@@ -55,35 +60,45 @@ export function createSnapshotTarget(options: SnapshotTargetOptions): SnapshotTa
   const { warehouse, registry, logger } = options;
 
   const asides = async (database: string, table: string): Promise<string[]> => {
-    const rows = await warehouse.query<{ name: string }>(
-      'SELECT name FROM system.tables WHERE database = {database:String} AND match(name, {pattern:String})',
-      { params: { database, pattern: `^${table.replace(/[^A-Za-z0-9_]/g, '\\$&')}__g[0-9]+$` } },
-    );
-    return rows.map((row) => row.name);
+    const names = new Set<string>();
+    for (const server of await shardsOf(warehouse)) {
+      const rows = await server.query<{ name: string }>(
+        'SELECT name FROM system.tables WHERE database = {database:String} AND match(name, {pattern:String})',
+        { params: { database, pattern: `^${table.replace(/[^A-Za-z0-9_]/g, '\\$&')}__g[0-9]+$` } },
+      );
+      for (const { name } of rows) names.add(name);
+    }
+    return [...names];
   };
+  const drop = (database: string, table: string): Promise<void> =>
+    onAll(warehouse, dropTable(database, table, layoutOf(warehouse)));
 
   return {
     async begin(schema, generation, resume) {
       const { database, table } = warehouseTableOf(schema);
       const aside = asideName(table, generation);
-      await warehouse.command(createDatabase(database));
+      const live = await readTable(warehouse, database, table);
       for (const name of await asides(database, table)) {
-        if (name === aside ? !resume : generationOf(name) < generation)
-          await dropTable(warehouse, database, name);
+        if (name === live?.stored) continue;
+        if (name === aside ? !resume : generationOf(name) < generation) await drop(database, name);
       }
-      await warehouse.command(createTable(schema, generation, aside));
+      await createAside(warehouse, schema, generation);
       const applied = await readTable(warehouse, database, aside);
       if (applied !== null && applied.version !== schema.version) await evolve(warehouse, applied, schema);
     },
 
     async load(schema, generation, rows, signal) {
       const { database, table } = warehouseTableOf(schema);
-      await warehouse.insert(
-        loadStatement(schema, chTable(database, asideName(table, generation))),
-        'TabSeparated',
-        rows,
-        { settings: LOAD_SETTINGS, ...(signal === undefined ? {} : { signal }) },
-      );
+      const aside = asideName(table, generation);
+      const statement = loadStatement(schema, chTable(database, aside));
+      const options = { settings: LOAD_SETTINGS, ...(signal === undefined ? {} : { signal }) };
+      if (warehouse.cluster === undefined) {
+        await warehouse.insert(statement, 'TabSeparated', rows, options);
+        return;
+      }
+      const applied = await readTable(warehouse, database, aside);
+      if (applied === null) throw missing(database, table, generation);
+      await loadSharded(warehouse.cluster, applied, schema, statement, rows, options);
     },
 
     async finish(schema, generation) {
@@ -102,72 +117,48 @@ export function createSnapshotTarget(options: SnapshotTargetOptions): SnapshotTa
         readTable(warehouse, database, aside),
       ]);
       if (built !== null && (live === null || live.generation < generation)) {
-        await takePlace(warehouse, database, table, aside);
+        await makeLive(warehouse, database, table, aside);
         logger.info({ table: `${database}.${table}`, generation }, 'snapshot is live');
       } else if (live === null || live.generation < generation) {
-        throw new HubError(
-          'SNAPSHOT_MISSING',
-          `Nothing is built for ${database}.${table}, generation ${generation}.`,
-          {
-            next: 'Take the snapshot again.',
-          },
-        );
+        throw missing(database, table, generation);
       }
       if ((options.history ?? []).includes(`${schema.source}.${schema.schema}.${schema.table}`)) {
         await startHistory(warehouse, schema, generation);
       }
+      const now = await readTable(warehouse, database, table);
       for (const name of await asides(database, table)) {
-        if (generationOf(name) <= generation) await dropTable(warehouse, database, name);
+        if (generationOf(name) <= generation && name !== now?.stored) await drop(database, name);
       }
     },
 
     async drop(id) {
       const { database, table } = warehouseTableOf(id);
-      for (const name of [table, historyName(table), ...(await asides(database, table))]) {
-        await dropTable(warehouse, database, name);
-      }
+      const stored = [layoutOf(warehouse).storedHistory(table), ...(await asides(database, table))];
+      for (const name of new Set([table, historyName(table), ...stored])) await drop(database, name);
     },
   };
 }
 
 const generationOf = (aside: string): number => Number(/__g(\d+)$/.exec(aside)?.[1]);
 
-const dropTable = (warehouse: Warehouse, database: string, table: string): Promise<void> =>
-  warehouse.command(`DROP TABLE IF EXISTS ${chTable(database, table)} SYNC`);
-
-/**
- * RENAME fails if the live name is taken, EXCHANGE if it is free; whichever fits. A table of that name
- * that is not the hub's is left alone.
- */
-async function takePlace(
-  warehouse: Warehouse,
-  database: string,
-  table: string,
-  aside: string,
-): Promise<void> {
-  const [live, built] = [chTable(database, table), chTable(database, aside)];
-  const found = await warehouse.query<{ comment: string }>(
-    'SELECT comment FROM system.tables WHERE database = {database:String} AND name = {table:String}',
-    { params: { database, table } },
-  );
-  if (found.length === 0) return warehouse.command(`RENAME TABLE ${built} TO ${live}`);
-  if ((await readTable(warehouse, database, table)) === null) {
-    throw new HubError('TABLE_NOT_OURS', `Table ${live} exists in ClickHouse and was not made by the hub.`, {
-      next: 'Rename or drop it, or connect the source under another name.',
-      disposition: 'user',
-    });
-  }
-  return warehouse.command(`EXCHANGE TABLES ${live} AND ${built}`);
-}
+const missing = (database: string, table: string, generation: number): HubError =>
+  new HubError('SNAPSHOT_MISSING', `Nothing is built for ${database}.${table}, generation ${generation}.`, {
+    next: 'Take the snapshot again.',
+  });
 
 /** Snapshot rows are the first versions in the history; idempotent by key and version. */
 async function startHistory(warehouse: Warehouse, schema: TableSchema, generation: number): Promise<void> {
   const { database, table } = warehouseTableOf(schema);
-  await warehouse.command(createHistory(schema, generation));
+  const history = await ensureHistory(warehouse, schema, generation);
+  const live = await readTable(warehouse, database, table);
+  if (history === null || live === null) throw missing(database, table, generation);
   const names = [...schema.columns.map((column) => chIdent(warehouseColumn(column.name))), ...SYSTEM_COLUMNS];
-  await warehouse.command(
-    `INSERT INTO ${chTable(database, historyName(table))} (${names.join(', ')}) SELECT ${names.join(', ')} FROM ${chTable(database, table)}`,
-  );
+  const list = names.join(', ');
+  for (const shard of (await shardsOf(warehouse)).slice(0, live.shards)) {
+    await shard.command(
+      `INSERT INTO ${chTable(database, history.stored)} (${list}) SELECT ${list} FROM ${chTable(database, live.stored)}`,
+    );
+  }
 }
 
 /** Direct when ClickHouse reads every field natively, else through input() with an expression per column. */

@@ -8,17 +8,12 @@ import {
   type Warehouse,
 } from '#kernel';
 import { canBeOdd, encodeSourceText, escapeField } from '../types/index.ts';
-import { type Layout, onCluster, singleServer } from './ddl.ts';
-import {
-  type AppliedColumn,
-  type AppliedTable,
-  isNullable,
-  keyColumns,
-  tableComment,
-  wantedColumns,
-} from './model.ts';
+import { commentOf } from './ddl.ts';
+import { type Layout, layoutOf, shardsOf, singleServer } from './layout.ts';
+import { type AppliedColumn, type AppliedTable, isNullable, keyColumns, wantedColumns } from './model.ts';
+import { refreshReader } from './place.ts';
 import { rebuild } from './rebuild.ts';
-import { readTable } from './state.ts';
+import { readStored, readTable } from './state.ts';
 
 /** One ALTER; what must precede it is idempotent and checked first. */
 export interface Step {
@@ -210,53 +205,78 @@ export async function evolve(
   warehouse: Warehouse,
   applied: AppliedTable,
   schema: TableSchema,
-  layout: Layout = singleServer,
 ): Promise<AppliedTable> {
-  const target = chTable(applied.database, applied.table);
-  const evolution = planEvolution(applied, schema);
-  if (evolution.kind === 'rebuild') {
-    await rebuild(warehouse, applied, schema, layout);
-    return evolve(warehouse, await reread(warehouse, applied), schema, layout);
+  if (warehouse.cluster === undefined) {
+    const evolution = planEvolution(applied, schema);
+    if (evolution.kind === 'rebuild') {
+      await rebuild(warehouse, applied, schema);
+      return evolve(warehouse, await reread(warehouse, applied), schema);
+    }
+    await take(warehouse, applied, evolution.steps, singleServer);
+    return reread(warehouse, applied);
   }
-  for (const { raw, alter, after } of evolution.steps) {
-    if (raw !== undefined) await updateRaw(warehouse, target, raw, layout);
-    const clauses = [...alter, `MODIFY COMMENT ${chLiteral(commentOf(after))}`];
-    await warehouse.command(`ALTER TABLE ${target}${onCluster(layout)} ${clauses.join(', ')}`, {
-      settings: { alter_sync: 2, mutations_sync: 2 },
-    });
+  const layout = layoutOf(warehouse);
+  for (const [index, shard] of (await shardsOf(warehouse)).entries()) {
+    const part = await readStored(shard, true, applied.database, applied.stored);
+    if (part === null && index >= applied.shards) break; // added to the cluster later
+    if (part === null) throw gone(applied);
+    const evolution = planEvolution(part, schema);
+    // There is no exchange of tables on all servers at once; a new generation replaces the reader's table.
+    if (evolution.kind === 'rebuild') throw needsGeneration(schema, 'The changed key column');
+    await take(shard, part, evolution.steps, layout);
   }
-  return reread(warehouse, applied);
+  const now = await reread(warehouse, applied);
+  await refreshReader(warehouse, now);
+  return now;
+}
+
+/** Takes the steps on one server; its other replicas follow by themselves. */
+async function take(
+  server: Warehouse,
+  applied: AppliedTable,
+  steps: readonly Step[],
+  layout: Layout,
+): Promise<void> {
+  const target = chTable(applied.database, applied.stored);
+  for (const { raw, alter, after } of steps) {
+    if (raw !== undefined) await updateRaw(server, target, raw);
+    const state = chLiteral(commentOf(after));
+    const keep = layout.cluster === null ? `MODIFY COMMENT ${state}` : `COMMENT COLUMN _version ${state}`;
+    await server.command(`ALTER TABLE ${target} ${[...alter, keep].join(', ')}`, { settings: layout.alter });
+  }
+}
+
+/** Lets columns hold NULL. Idempotent. */
+export async function widen(
+  warehouse: Warehouse,
+  applied: AppliedTable,
+  columns: readonly AppliedColumn[],
+): Promise<void> {
+  const target = chTable(applied.database, applied.stored);
+  const clauses = columns.map(({ name, type }) => `MODIFY COLUMN ${chIdent(name)} ${nullableOf(type)}`);
+  if (clauses.length === 0) return;
+  const { alter } = layoutOf(warehouse);
+  for (const shard of (await shardsOf(warehouse)).slice(0, applied.shards)) {
+    await shard.command(`ALTER TABLE ${target} ${clauses.join(', ')}`, { settings: alter });
+  }
+  if (warehouse.cluster !== undefined) await refreshReader(warehouse, await reread(warehouse, applied));
 }
 
 async function reread(warehouse: Warehouse, applied: AppliedTable): Promise<AppliedTable> {
   const now = await readTable(warehouse, applied.database, applied.table);
-  if (now === null)
-    throw new HubError('TABLE_GONE', `Warehouse table ${applied.table} disappeared while it was altered.`, {
-      disposition: 'transient',
-    });
+  if (now === null) throw gone(applied);
   return now;
 }
 
-const commentOf = (table: AppliedTable): string =>
-  tableComment({
-    generation: table.generation,
-    version: table.version,
-    ...(table.towards === undefined ? {} : { towards: table.towards }),
-    key: [...table.key],
-    columns: Object.fromEntries(table.columns.map((column) => [column.name, column.attnum])),
-    ...(table.comment === '' ? {} : { comment: table.comment }),
+const gone = (applied: AppliedTable): HubError =>
+  new HubError('TABLE_GONE', `Warehouse table ${applied.table} disappeared while it was altered.`, {
+    disposition: 'transient',
   });
 
-async function updateRaw(
-  warehouse: Warehouse,
-  target: string,
-  raw: NonNullable<Step['raw']>,
-  layout: Layout,
-): Promise<void> {
-  const found = await warehouse.query(`SELECT 1 AS found FROM ${target} WHERE ${raw.where} LIMIT 1`);
+async function updateRaw(server: Warehouse, target: string, raw: NonNullable<Step['raw']>): Promise<void> {
+  const found = await server.query(`SELECT 1 AS found FROM ${target} WHERE ${raw.where} LIMIT 1`);
   if (found.length === 0) return;
-  await warehouse.command(
-    `ALTER TABLE ${target}${onCluster(layout)} UPDATE _raw = ${raw.value} WHERE ${raw.where}`,
-    { settings: { mutations_sync: 2 } },
-  );
+  await server.command(`ALTER TABLE ${target} UPDATE _raw = ${raw.value} WHERE ${raw.where}`, {
+    settings: { mutations_sync: 2 },
+  });
 }

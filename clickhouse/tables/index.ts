@@ -1,12 +1,16 @@
+export { createDatabase, createHistory, createReader, createTable, dropTable } from './ddl.ts';
+export { type Evolution, evolve, planEvolution, type Step, widen } from './evolve.ts';
 export {
   asideName,
-  createDatabase,
-  createHistory,
-  createTable,
+  clusterLayout,
   historyName,
   type Layout,
-} from './ddl.ts';
-export { type Evolution, evolve, nullableOf, planEvolution, type Step } from './evolve.ts';
+  layoutOf,
+  onAll,
+  shardsOf,
+  singleServer,
+  systemTable,
+} from './layout.ts';
 export {
   type AppliedColumn,
   type AppliedTable,
@@ -15,4 +19,6 @@ export {
   wantedColumns,
   warehouseColumn,
 } from './model.ts';
+export { coverShards, createAside, createLive, ensureHistory, makeLive, refreshReader } from './place.ts';
+export { Sharder, shardingKey } from './shards.ts';
 export { isUnchanged, readTable } from './state.ts';

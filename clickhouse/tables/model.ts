@@ -25,7 +25,12 @@ export const isNullable = (type: string): boolean => /^(LowCardinality\()?Nullab
 /** What a warehouse table is, recovered from ClickHouse alone. */
 export interface AppliedTable {
   readonly database: string;
+  /** Name that people read. */
   readonly table: string;
+  /** Table that holds the rows: the same, or in a cluster the one behind it. */
+  readonly stored: string;
+  /** Over how many shards its rows are spread; of a cluster that has grown since, the first ones. */
+  readonly shards: number;
   readonly generation: number;
   /** `TableSchema.version` whose shape it has. */
   readonly version: number;
@@ -46,13 +51,16 @@ const stateSchema = z.object({
   key: z.array(z.number().int()),
   columns: z.record(z.string(), z.number().int()),
   comment: z.string().optional(),
+  /** Absent = 1. */
+  shards: z.number().int().min(2).optional(),
 });
 
 export type TableState = z.infer<typeof stateSchema>;
 
 /**
  * A table's comment holds its state: each ALTER changes structure and comment in one statement, so
- * that after a crash at any point the comment says which attribute every column is.
+ * that after a crash at any point the comment says which attribute every column is. In a cluster it is
+ * the comment of column `_version`: replication carries columns' comments, but not the table's.
  */
 export const tableComment = (state: Omit<TableState, 'bac'>): string => JSON.stringify({ bac: 1, ...state });
 
@@ -92,10 +100,11 @@ export function keyColumns(schema: TableSchema): Column[] {
   });
 }
 
-export const stateOf = (schema: TableSchema, generation: number): Omit<TableState, 'bac'> => ({
+export const stateOf = (schema: TableSchema, generation: number, shards = 1): Omit<TableState, 'bac'> => ({
   generation,
   version: schema.version,
   key: keyColumns(schema).map((column) => column.attnum),
   columns: Object.fromEntries(wantedColumns(schema).map((column) => [column.name, column.attnum])),
   ...(schema.comment === undefined ? {} : { comment: schema.comment }),
+  ...(shards === 1 ? {} : { shards }),
 });

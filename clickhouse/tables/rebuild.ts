@@ -1,21 +1,19 @@
 import { chIdent, chLiteral, chTable, type TableSchema, type Warehouse } from '#kernel';
-import { createTable, type Layout, onCluster } from './ddl.ts';
+import { createTable, dropTable } from './ddl.ts';
 import { type AppliedTable, isNullable, SYSTEM_COLUMNS, wantedColumns } from './model.ts';
 
 /**
  * Changes what ClickHouse cannot alter (a key column's name or type) by copying the table beside
  * itself and exchanging the two. Copied again after the exchange, so that rows which other writers
- * brought meanwhile are not lost; versions make the second copy harmless.
+ * brought meanwhile are not lost; versions make the second copy harmless. One server only.
  */
 export async function rebuild(
   warehouse: Warehouse,
   applied: AppliedTable,
   schema: TableSchema,
-  layout: Layout,
 ): Promise<void> {
   const beside = `${applied.table}__rebuild`;
   const [live, copy] = [chTable(applied.database, applied.table), chTable(applied.database, beside)];
-  const cluster = onCluster(layout);
   const old = new Map(applied.columns.map((column) => [column.attnum, column]));
   const shape = reduced(applied, schema);
   const kept = wantedColumns(shape);
@@ -32,12 +30,12 @@ export async function rebuild(
   ];
   const fill = (to: string, from: string): string =>
     `INSERT INTO ${to} (${names.join(', ')}) SELECT ${values.join(', ')} FROM ${from}`;
-  await warehouse.command(`DROP TABLE IF EXISTS ${copy}${cluster} SYNC`);
-  await warehouse.command(createTable(shape, applied.generation, beside, layout));
+  await warehouse.command(dropTable(applied.database, beside));
+  await warehouse.command(createTable(shape, applied.generation, beside));
   await warehouse.command(fill(copy, live));
-  await warehouse.command(`EXCHANGE TABLES ${live} AND ${copy}${cluster}`);
+  await warehouse.command(`EXCHANGE TABLES ${live} AND ${copy}`);
   await warehouse.command(fill(live, copy));
-  await warehouse.command(`DROP TABLE IF EXISTS ${copy}${cluster} SYNC`);
+  await warehouse.command(dropTable(applied.database, beside));
 }
 
 /** The wanted shape without columns that are still to be added, at the version that is applied, never narrower. */

@@ -8,7 +8,13 @@ export interface RoleSettings {
   readonly config: Config;
   /** Operational store: state of the hub and, embedded, the apps' tables. */
   readonly postgresUrl: string;
-  readonly clickhouse: { readonly url: string; readonly user: string; readonly password: string };
+  readonly clickhouse: {
+    /** Several hosts separated by commas. */
+    readonly url: string;
+    readonly user: string;
+    readonly password: string;
+    readonly cluster?: Config['clickhouse']['cluster'];
+  };
   readonly logDir: string;
   /** What the log is told apart by from any other; see `log-lease.ts`. */
   readonly logIdentity: string;

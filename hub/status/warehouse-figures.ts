@@ -56,11 +56,20 @@ export class WarehouseReader {
       // Asked again when there is nothing else to ask, so that a dead engine is noticed.
       if (this.#version === null || databases.length === 0) this.#version = await this.#readVersion(signal);
       if (databases.length === 0) return { version: this.#version, bytes: 0, error: null, tables: new Map() };
+      const { cluster } = this.#warehouse;
+      // In a cluster the rows of a table are in `<table>__g<generation>`, a part on each shard.
+      const [name, source] =
+        cluster === undefined
+          ? ['table', 'system.parts']
+          : [
+              "replaceRegexpOne(table, '__g[0-9]+$', '')",
+              `cluster(${chLiteral(cluster.name)}, system.parts)`,
+            ];
       const parts = await this.#warehouse.query<Part>(
-        `SELECT database, table, toString(sum(rows)) AS rows, toString(sum(bytes_on_disk)) AS bytes,
+        `SELECT database, ${name} AS table, toString(sum(rows)) AS rows, toString(sum(bytes_on_disk)) AS bytes,
            toString(max(modification_time)) || '/' || toString(count()) || '/' || toString(sum(rows)) AS stamp
-         FROM system.parts WHERE active AND database IN (${databases.map(chLiteral).join(', ')})
-         GROUP BY database, table`,
+         FROM ${source} WHERE active AND database IN (${databases.map(chLiteral).join(', ')})
+         GROUP BY database, ${name}`,
         { signal, settings: { max_execution_time: 5, prefer_column_name_to_alias: 1 } },
       );
       await this.#count(parts, signal);

@@ -83,7 +83,8 @@ export async function startClickHouse(
       },
       at,
     ).finally(() => warehouse.close());
-    reporter.done('ClickHouse', `yours, at ${new URL(url).host}`);
+    const hosts = url.split(',').map((one) => new URL(one.trim()).host);
+    reporter.done('ClickHouse', `yours, at ${hosts.join(', ')}`);
     return { url, password: given };
   }
   const password = given ?? folder!.secret('clickhouse-password');

@@ -132,7 +132,8 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
     await forgetStaleInstances(pool);
     const clickhouse = await startClickHouse(at, run);
     addresses.clickhouse = clickhouse.url;
-    const warehouse = createWarehouse({ ...clickhouse, user: config.clickhouse.user, log: logger });
+    const { user, cluster } = config.clickhouse;
+    const warehouse = createWarehouse({ ...clickhouse, user, cluster, log: logger });
     await orAborted(migrateWarehouse(warehouse), signal).finally(() => warehouse.close());
     const { sessionSecret } = at.roles.includes('api')
       ? await prepareKeys(pool, folder, logger)
@@ -143,7 +144,7 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
       version: at.version,
       config: { ...config, http: { ...config.http, port: http.port } },
       postgresUrl,
-      clickhouse: { url: clickhouse.url, user: config.clickhouse.user, password: clickhouse.password },
+      clickhouse: { url: clickhouse.url, user, password: clickhouse.password, cluster },
       logDir: folder.log,
       logIdentity: identity,
       stateRoot: folder.root,

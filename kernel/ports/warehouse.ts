@@ -24,6 +24,32 @@ export interface Warehouse {
   insert(insert: string, format: string, body: Buffer | Readable, options?: QueryOptions): Promise<void>;
   ping(): Promise<boolean>;
   close(): Promise<void>;
+  /** Set if the server is a cluster whose tables are spread over shards. */
+  readonly cluster?: WarehouseCluster;
+}
+
+/**
+ * A ClickHouse cluster as the hub writes to it: what is inserted goes straight to one replica of the
+ * shard it belongs to; what is read goes through Distributed tables on any host.
+ */
+export interface WarehouseCluster {
+  /** Name in the servers' `remote_servers`. */
+  readonly name: string;
+  /** Tables are replicated within their shard. */
+  readonly replicated: boolean;
+  /** Settings of every insert (quorum). */
+  readonly insertSettings: Readonly<Record<string, string | number>>;
+  /**
+   * One warehouse per shard, in the order of the cluster's definition. Each keeps to one replica while
+   * that answers, so that a statement sees what the one before it wrote.
+   * Errors: CLUSTER_SHARD_UNREACHABLE (transient), CLUSTER_UNKNOWN, CLUSTER_WEIGHTS (user).
+   */
+  shards(): Promise<readonly Warehouse[]>;
+  /**
+   * Resolves when every replica that answers has all rows of `<database>.<table>` that any replica has
+   * acknowledged; readers then see them whichever replica they are given. At once if not replicated.
+   */
+  settled(database: string, table: string): Promise<void>;
 }
 
 export interface QueryOptions {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createWarehouse, type EmbeddedClickHouse, startEmbeddedClickHouse } from '#clickhouse';
@@ -23,7 +23,9 @@ export interface TestClickHouse extends AsyncDisposable {
 }
 
 /** A real ClickHouse engine of its own in a temporary folder on a free port; disposing stops and removes it. */
-export async function testClickHouse(options: { sessions?: number } = {}): Promise<TestClickHouse> {
+export async function testClickHouse(
+  options: { sessions?: number; config?: string } = {},
+): Promise<TestClickHouse> {
   const dir = mkdtempSync(join(tmpdir(), 'bac-test-ch-'));
   const accounts = {
     user: 'bac',
@@ -31,8 +33,17 @@ export async function testClickHouse(options: { sessions?: number } = {}): Promi
     readonlyUser: 'reader',
     readonlyPassword: 'reader-password',
   };
+  const configFile = join(dir, 'config.xml');
+  if (options.config !== undefined) writeFileSync(configFile, options.config);
   const start = (port: number): Promise<EmbeddedClickHouse> =>
-    startEmbeddedClickHouse({ dir, port, sessions: options.sessions ?? 4, log: silentLogger(), ...accounts });
+    startEmbeddedClickHouse({
+      dir,
+      port,
+      sessions: options.sessions ?? 4,
+      log: silentLogger(),
+      ...accounts,
+      ...(options.config === undefined ? {} : { configFile }),
+    });
   let engine = await start(0);
   const { url, port } = engine;
   const warehouse = createWarehouse({ url, ...accounts, log: silentLogger() });

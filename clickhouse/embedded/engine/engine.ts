@@ -13,6 +13,7 @@ export interface EngineOptions {
   readonly dir: string;
   /** Memory of all queries together; over it the engine refuses with MEMORY_LIMIT_EXCEEDED. */
   readonly maxMemoryBytes: number;
+  readonly configFile?: string | undefined;
 }
 
 const MiB = 1024 * 1024;
@@ -70,8 +71,10 @@ export class Engine {
     const scratch = join(options.dir, 'scratch');
     rmSync(scratch, { recursive: true, force: true });
     mkdirSync(scratch, { mode: 0o700 });
+    const path = `--path=${join(options.dir, 'data')}`;
     const args = [
-      `--path=${join(options.dir, 'data')}`,
+      path,
+      ...(options.configFile === undefined ? [] : [`--config-file=${options.configFile}`]),
       `--max_server_memory_usage=${options.maxMemoryBytes}`,
       `--mark_cache_size=${64 * MiB}`,
       `--index_mark_cache_size=${16 * MiB}`,
@@ -89,7 +92,7 @@ export class Engine {
         'See the log with BAC_LOG_LEVEL=debug.',
       );
     }
-    const pool = new ConnectionPool(args.slice(0, 1), IDLE_CONNECTIONS);
+    const pool = new ConnectionPool([path], IDLE_CONNECTIONS);
     return new Engine(control, pool, scratch, await readFacts(control));
   }
 

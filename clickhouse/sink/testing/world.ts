@@ -21,8 +21,10 @@ import {
   warehouseTableOf,
 } from '#kernel';
 import { type TestClickHouse, testClickHouse } from '#tests/clickhouse';
+import type { TestCluster } from '#tests/cluster';
 import { testLog } from '#tests/log';
 import { testPostgres } from '#tests/postgres';
+import { readTable } from '../../tables/index.ts';
 
 /** Everything a sink stands on, all real, and the means to play capture. */
 export interface World extends AsyncDisposable {
@@ -43,16 +45,26 @@ export interface World extends AsyncDisposable {
   control(message: ControlMessage): Promise<void>;
   /** Resolves once the sink group has committed all that is in the log. */
   drained(timeoutMs?: number): Promise<void>;
-  /** FINAL rows as objects. */
+  /** Merges all parts of a table. */
+  merge(schema: TableSchema): Promise<void>;
+  /** FINAL rows as objects; of all shards together. */
   rows<Row>(schema: TableSchema, columns?: string): Promise<Row[]>;
 }
 
-export async function testWorld(): Promise<World> {
-  const [postgres, clickhouse, test] = await Promise.all([testPostgres(), testClickHouse(), testLog()]);
+/** `cluster`: the warehouse is that one instead of an engine of its own, and is not ended with the world. */
+export async function testWorld(cluster?: TestCluster): Promise<World> {
+  const [postgres, own, test] = await Promise.all([
+    testPostgres(),
+    cluster === undefined ? testClickHouse() : null,
+    testLog(),
+  ]);
+  const clickhouse = own ?? cluster!.engines[0]!;
+  const engines = cluster?.engines ?? [clickhouse];
   const pool = new Pool({ connectionString: postgres.url, max: 6 });
+  pool.on('error', () => undefined); // the server ends first
   await migrateState(pool);
   const { log } = test;
-  const { warehouse } = clickhouse;
+  const { warehouse } = cluster ?? clickhouse;
   const registry = createRegistry(pool);
   const logger = silentLogger();
   const snapshots = createSnapshotTarget({ warehouse, registry, logger });
@@ -124,19 +136,39 @@ export async function testWorld(): Promise<World> {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
     },
-    rows: (schema, columns = '*') => {
+    async rows<Row>(schema: TableSchema, columns = '*'): Promise<Row[]> {
       const { database, table } = warehouseTableOf(schema);
-      return warehouse.query(`SELECT ${columns} FROM ${chTable(database, table)} FINAL ORDER BY ALL`);
+      const stored = (await readTable(warehouse, database, table))?.stored ?? table;
+      const parts = await Promise.all(
+        engines.map((engine) =>
+          engine.warehouse.query<Row>(
+            `SELECT ${columns} FROM ${chTable(database, stored)} FINAL ORDER BY ALL`,
+          ),
+        ),
+      );
+      return parts.length === 1 ? parts[0]! : parts.flat().sort(byFirstField);
+    },
+    async merge(schema) {
+      const { database, table } = warehouseTableOf(schema);
+      const stored = (await readTable(warehouse, database, table))?.stored ?? table;
+      for (const engine of engines) {
+        await engine.warehouse.command(`OPTIMIZE TABLE ${chTable(database, stored)} FINAL`);
+      }
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(sinks.map((sink) => sink.stop()));
       await test.stop();
       await pool.end();
-      await clickhouse[Symbol.asyncDispose]();
+      await own?.[Symbol.asyncDispose]();
       await postgres[Symbol.asyncDispose]();
     },
   };
 }
+
+const byFirstField = (a: unknown, b: unknown): number => {
+  const [x, y] = [a, b].map((row) => Object.values(row as Record<string, string | number>)[0]!);
+  return x! < y! ? -1 : x! > y! ? 1 : 0;
+};
 
 async function load(
   target: SnapshotTarget,
