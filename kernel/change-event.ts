@@ -86,5 +86,12 @@ export type ControlMessage =
     }
   /** A table's lifecycle moved (snapshot finished, new schema version, removed): re-read its registry row. */
   | ({ readonly type: 'table' } & TableId)
+  /**
+   * A sink holds events of this table that its registered shapes do not explain: capture looks at the source's
+   * catalog and answers `looked` with the same `ask`. `columns` are those of the first event that waits.
+   */
+  | ({ readonly type: 'look'; readonly ask: string; readonly columns: readonly string[] } & TableId)
+  /** Answer to `look`: what the catalog has is registered. */
+  | ({ readonly type: 'looked'; readonly ask: string } & TableId)
   /** What the operator wants of a source changed (added, paused, resumed, removed, resnapshot): re-read `bac.sources`. */
   | { readonly type: 'source'; readonly source: string };

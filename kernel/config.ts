@@ -121,6 +121,20 @@ export const configSchema = z.strictObject({
       kafka: kafkaSchema.prefault({}),
     })
     .prefault({}),
+  /** Kafka Connect, for sources that Debezium reads (`--engine debezium`). */
+  connect: z
+    .strictObject({
+      url: z
+        .string()
+        .refine(
+          (url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol),
+          'give an http(s) address',
+        )
+        .optional(),
+      user: z.string().optional(),
+      password: z.string().optional(),
+    })
+    .prefault({}),
   capture: z
     .strictObject({
       /** Slot lag (bytes of WAL kept at the source) at which status warns and alarms. */
@@ -184,6 +198,9 @@ export const ENVIRONMENT: Readonly<Record<string, readonly [string, ...string[]]
   BAC_KAFKA_SASL_MECHANISM: ['log', 'kafka', 'sasl', 'mechanism'],
   BAC_KAFKA_SASL_USERNAME: ['log', 'kafka', 'sasl', 'username'],
   BAC_KAFKA_SASL_PASSWORD: ['log', 'kafka', 'sasl', 'password'],
+  BAC_CONNECT_URL: ['connect', 'url'],
+  BAC_CONNECT_USER: ['connect', 'user'],
+  BAC_CONNECT_PASSWORD: ['connect', 'password'],
   BAC_DEMO_ORDERS: ['demo', 'orders'],
   BAC_DEMO_RATE: ['demo', 'rate'],
   BAC_DEMO_SEED: ['demo', 'seed'],
@@ -278,6 +295,11 @@ export function publicConfig(config: Config): Config {
           ...(config.log.kafka.sasl.password === undefined ? {} : { password: '[secret]' }),
         },
       },
+    },
+    connect: {
+      ...config.connect,
+      url: hide(config.connect.url),
+      ...(config.connect.password === undefined ? {} : { password: '[secret]' }),
     },
   };
 }

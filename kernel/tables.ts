@@ -84,8 +84,18 @@ export interface TableSchema extends TableId {
   readonly comment?: string;
   /** What later changes of shape are compared with; absent when the catalog was not at hand. */
   readonly origin?: TableOrigin;
-  /** Where in the source's change stream rows of this shape begin; only capture looks at it. */
+  /** Where in the source's change stream rows of this shape begin. */
   readonly since?: StreamPosition;
+  /** Only of a generation's first shape, where events do not say which generation they belong to. */
+  readonly from?: LogPosition;
+}
+
+/** Where a generation's events begin in the log: what lies before is in its snapshot. */
+export interface LogPosition {
+  /** First offset by partition; a partition not named belongs to the generation as a whole. */
+  readonly offsets: Readonly<Record<string, number>>;
+  /** Changes below this LSN are of an earlier slot, whatever their offset. */
+  readonly lsn: number;
 }
 
 /** The change stream is ordered by the commit of the transaction, then by the change within it. */

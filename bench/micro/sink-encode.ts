@@ -75,7 +75,13 @@ const applied: AppliedTable = {
   comment: '',
 };
 const plan = compilePlan(schema, applied, schema);
-const target = { plans: new Map([[1, plan]]), latest: plan, generation: 1, everyVersion: false };
+const target = {
+  plans: new Map([[1, plan]]),
+  foreign: null,
+  partition: 0,
+  generation: 1,
+  everyVersion: false,
+};
 const rows = new Rows(1024 * 1024);
 
 /** Microseconds per event, median of the rounds. */

@@ -25,12 +25,30 @@ const sourceMessage = z.object({ type: z.literal('source'), source: z.string() }
 /** Name of the source a control record is about if it asks for attention, else null. */
 export function changedSource(record: LogRecord): string | null {
   if (record.value === null || !record.value.includes('"source"')) return null;
-  let parsed: unknown;
+  const message = sourceMessage.safeParse(parseJson(record.value));
+  return message.success ? message.data.source : null;
+}
+
+function parseJson(value: Buffer): unknown {
   try {
-    parsed = JSON.parse(record.value.toString());
+    return JSON.parse(value.toString());
   } catch {
     return null; // not ours: the topic's writers are checked, a foreign record changes nothing
   }
-  const message = sourceMessage.safeParse(parsed);
-  return message.success ? message.data.source : null;
+}
+
+const askMessage = z.object({
+  type: z.literal('look'),
+  source: z.string(),
+  schema: z.string(),
+  table: z.string(),
+  ask: z.string(),
+  columns: z.array(z.string()),
+});
+
+/** A sink's wish for a look at the catalog; null for every other record. */
+export function lookMessage(record: LogRecord): z.infer<typeof askMessage> | null {
+  if (record.value === null || !record.value.includes('"look"')) return null;
+  const parsed = askMessage.safeParse(parseJson(record.value));
+  return parsed.success ? parsed.data : null;
 }

@@ -1,6 +1,7 @@
 export { createCapture } from './capture.ts';
 export {
   addSource,
+  type EngineSetup,
   type NewSource,
   pauseSource,
   removeSource,

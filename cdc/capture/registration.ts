@@ -1,4 +1,4 @@
-import type { ChangeLog, Logger, Registry, TableEntry, TableId, TableSchema } from '#kernel';
+import type { ChangeLog, Logger, LogPosition, Registry, TableEntry, TableId, TableSchema } from '#kernel';
 import { tableKey } from '#kernel';
 import type { CatalogTable } from '../catalog/index.ts';
 import { controlBatch } from './control.ts';
@@ -20,6 +20,8 @@ export interface RegistrationOptions {
   readonly onSnapshot: (table: CapturedTable, schema: TableSchema, ready: () => Promise<boolean>) => void;
   /** Its running snapshot is no longer wanted. */
   readonly onCancel: (table: CapturedTable) => void;
+  /** Set where events do not say their generation: where that of a table that begins now begins in the log. */
+  readonly from?: (topic: string) => Promise<LogPosition>;
 }
 
 const WAITING = {
@@ -140,24 +142,30 @@ export class Registration {
       else if (!pending && entry.state === 'pending') await this.#snapshot(table, latest);
       return;
     }
-    const schema: TableSchema = {
-      ...found.schema,
-      version: (entry?.version ?? 0) + 1,
-      since: { commit: position, change: 0, snapshot: true },
-    };
     this.#options.onCancel(table);
     const generation = (entry?.generation ?? 0) + 1;
-    await registry.addVersion(schema);
-    await registry.upsertTable({
+    const version = (entry?.version ?? 0) + 1;
+    const begins: TableEntry = {
       ...id,
       topic: table.topic,
       state: 'pending',
       generation,
-      version: schema.version,
+      version,
       snapshotRows: 0,
       estimatedRows: found.estimatedRows,
       error: null,
-    });
+    };
+    const since = { commit: position, change: 0, snapshot: true };
+    let schema: TableSchema = { ...found.schema, version, since };
+    const { from } = this.#options;
+    if (from) {
+      // The generation is told before its place in the log is taken, so that no sink can have counted an
+      // event behind that place among the generation before.
+      await registry.upsertTable(begins);
+      schema = { ...schema, from: await from(table.topic) };
+    }
+    await registry.addVersion(schema);
+    if (!from) await registry.upsertTable(begins);
     table.generation = generation;
     table.versions = [schema];
     table.muted = false;

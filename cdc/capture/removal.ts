@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HubError, type Logger, topicOf } from '#kernel';
 import { profileOf } from '../catalog/index.ts';
+import { connectorOf, heartbeatTopicOf } from '../debezium/index.ts';
 import { dropPublication, dropSlot, slotNameOf } from '../slots/index.ts';
 import { SourceClient } from './source-client.ts';
 import type { CaptureOptions, SourceRow } from './types.ts';
@@ -14,10 +15,15 @@ const ATTEMPT_MS = 100;
  * may be gone for good.
  */
 export async function removeCompletely(
-  { pool, log, registry, target }: CaptureOptions,
+  options: CaptureOptions,
   source: SourceRow,
   logger: Logger,
 ): Promise<void> {
+  const { pool, log, registry, target } = options;
+  // Before the slot, which it reads, and the topics, which it would make again.
+  const connector = connectorOf(options, source);
+  await connector?.remove();
+  if (connector) await log.deleteTopic(heartbeatTopicOf(source.name));
   try {
     const client = await SourceClient.connect(source.url, source.kind, () => undefined);
     try {

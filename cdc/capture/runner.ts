@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type HubError, type Logger, toHubError } from '#kernel';
 import { preflight } from '../catalog/index.ts';
+import { attendDebezium, connectorOf } from '../debezium/index.ts';
 import { sourceError } from '../replication/index.ts';
 import { acquireLease, type Lease } from './lease.ts';
 import { Meter } from './meter.ts';
@@ -102,6 +103,7 @@ export class SourceRunner {
         await removeCompletely(this.#options, source, this.#logger);
         return false;
       case 'paused':
+        await connectorOf(this.#options, source)?.stop();
         this.meter.state('paused');
         await this.#report();
         await Promise.race([once(signal), once(lease.signal)]);
@@ -116,7 +118,8 @@ export class SourceRunner {
     this.meter.state('connecting');
     await this.#report();
     await preflight(source.url, source.kind);
-    await runSession({
+    const run = source.options.engine === 'debezium' ? attendDebezium : runSession;
+    await run({
       capture: this.#options,
       source,
       logger: this.#logger,
@@ -165,7 +168,8 @@ export class SourceRunner {
 const fingerprint = (row: SourceRow | null): string => {
   if (row === null) return '';
   const { slot: _, options, ...rest } = row;
-  return JSON.stringify([rest, options.tables ?? null, options.resnapshot ?? null]);
+  const { tables = null, resnapshot = null, engine = null, debezium = null } = options;
+  return JSON.stringify([rest, tables, resnapshot, engine, debezium]);
 };
 
 /** What the drivers throw is trouble with a connection, as a rule; only plain defects are not retried soon. */

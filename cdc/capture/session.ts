@@ -1,32 +1,12 @@
-import { type Logger, toHubError } from '#kernel';
-import { formatLsn } from '../pgoutput/index.ts';
+import { toHubError } from '#kernel';
 import { openReplication, type ReplicationStream } from '../replication/index.ts';
-import { dropSlot, ensureSlot, slotNameOf, slotStatus } from '../slots/index.ts';
-import { createSnapshotter } from '../snapshot/index.ts';
+import { dropSlot } from '../slots/index.ts';
 import { Changes } from './changes.ts';
-import type { Meter } from './meter.ts';
-import { Snapshots } from './snapshots.ts';
-import { SourceClient } from './source-client.ts';
-import { beginSlot, clearResnapshot, finishSlot } from './source-rows.ts';
-import type { CapturedTable } from './table.ts';
-import { TableBook } from './tables.ts';
-import type { CaptureOptions, SourceRow } from './types.ts';
+import { Ground, type SessionOptions, unbroken } from './ground.ts';
 import { type Ends, LogWriter } from './writer.ts';
-
-export interface SessionOptions {
-  readonly capture: CaptureOptions;
-  readonly source: SourceRow;
-  readonly logger: Logger;
-  readonly meter: Meter;
-  /** The new snapshots asked for in `options.resnapshot` have begun. */
-  readonly onResnapshotBegun: () => void;
-  /** Ends the session; its reason is what `run` rejects with, unless it is a plain stop. */
-  readonly signal: AbortSignal;
-}
 
 const HEARTBEAT_MS = 1000;
 const RESCAN_MS = 5000;
-const RETRY_FAILED_MS = 60_000;
 /** The write position counts the page header that the end of the last record does not. */
 const PAGE_HEADER = 64;
 /** Without a position to compare with, the server's clock is trusted this much (microseconds). */
@@ -36,33 +16,17 @@ const CLOCK_MARGIN_US = 1_000_000;
  * One unbroken reading of a source: publication, slot, tables, snapshots and the stream. Resolves when
  * `signal` says stop; rejects with what broke it. Everything it holds is released either way.
  */
-export async function runSession(options: SessionOptions): Promise<void> {
-  const broken = new AbortController();
-  const signal = AbortSignal.any([options.signal, broken.signal]);
-  const stack = new AsyncDisposableStack();
-  const fail = (error: unknown): void => broken.abort(error);
-  try {
-    await new Session(options, stack, signal, fail).run();
-  } catch (error) {
-    fail(error);
-  } finally {
-    await stack.disposeAsync();
-  }
-  if (broken.signal.aborted && !options.signal.aborted) throw broken.signal.reason;
-}
+export const runSession = (options: SessionOptions): Promise<void> =>
+  unbroken(options.signal, (stack, signal, fail) => new Session(options, stack, signal, fail).run());
 
 class Session {
   readonly #options: SessionOptions;
   readonly #stack: AsyncDisposableStack;
-  readonly #signal: AbortSignal;
   readonly #fail: (error: unknown) => void;
-  readonly #slot: string;
-  #client!: SourceClient;
-  #book!: TableBook;
+  readonly #ground: Ground;
   #writer!: LogWriter;
   #changes!: Changes;
   #stream!: ReplicationStream;
-  #snapshots!: Snapshots;
   #moment: { position: number; time: number } | null = null;
 
   constructor(
@@ -73,35 +37,21 @@ class Session {
   ) {
     this.#options = options;
     this.#stack = stack;
-    this.#signal = signal;
     this.#fail = fail;
-    this.#slot = options.source.slot ?? slotNameOf(options.source.name);
+    this.#ground = new Ground(options, stack, signal, fail);
   }
 
   async run(): Promise<void> {
-    const { source, capture, meter } = this.#options;
+    const { capture, meter } = this.#options;
+    const ground = this.#ground;
     meter.state('connecting');
-    // Released last: what its snapshots wait for is ended by closing the client first.
-    this.#snapshots = this.#makeSnapshots();
-    this.#client = await SourceClient.connect(source.url, source.kind, this.#fail);
-    this.#stack.defer(() => this.#client.close());
-    // Making a slot can wait for hours for somebody's transaction: stopping must not.
-    this.#onEnd(() => this.#client.close());
-    this.#book = this.#makeBook();
-    await this.#book.publish();
-    const fresh = await this.#ensureSlot();
-    await this.#book.open(fresh, new Set(source.options.resnapshot ?? []));
-    if (fresh) await finishSlot(capture.pool, source.name, this.#slot);
-    if (source.options.resnapshot) {
-      await clearResnapshot(capture.pool, source.name, source.options.resnapshot);
-      this.#options.onResnapshotBegun();
-    }
-    this.#signal.throwIfAborted();
+    await ground.connect();
+    await ground.open();
     await this.#startWriter();
     await this.#openStream();
-    meter.state(this.#snapshots.busy ? 'snapshotting' : 'streaming');
-    this.#every(HEARTBEAT_MS, () => this.#heartbeat());
-    this.#every(capture.rescanMs ?? RESCAN_MS, () => this.#maintain());
+    meter.state(ground.snapshots.busy ? 'snapshotting' : 'streaming');
+    ground.every(HEARTBEAT_MS, () => this.#heartbeat());
+    ground.every(capture.rescanMs ?? RESCAN_MS, () => ground.maintain(this.#stream.acknowledged));
     await this.#read();
   }
 
@@ -135,7 +85,7 @@ class Session {
       this.#moment = null;
       meter.durable(lsn, moment.time);
       this.#writer.announce({ lsn, committedAt: moment.time });
-    } else if (this.#client.profile.currentPosition === null) {
+    } else if (this.#ground.client.profile.currentPosition === null) {
       meter.durable(lsn, serverTime - CLOCK_MARGIN_US);
       this.#writer.announce({ lsn, committedAt: serverTime - CLOCK_MARGIN_US });
     }
@@ -144,37 +94,8 @@ class Session {
   /** Once a second while idle: a moment of the source's clock that the stream is shown to have passed. */
   async #heartbeat(): Promise<void> {
     if (this.#changes.inTransaction || !this.#writer.idle) return;
-    this.#moment = await this.#client.moment();
+    this.#moment = await this.#ground.client.moment();
     this.#stream.requestKeepalive();
-  }
-
-  async #maintain(): Promise<void> {
-    const { meter, capture } = this.#options;
-    const { profile } = this.#client;
-    meter.lag(await this.#client.use((client) => slotStatus(client, this.#slot, profile)), capture.config);
-    await this.#book.rescan(RETRY_FAILED_MS, this.#stream.acknowledged);
-  }
-
-  async #ensureSlot(): Promise<boolean> {
-    const { source, capture, logger } = this.#options;
-    const { profile } = this.#client;
-    const status = await this.#client.use((client) => slotStatus(client, this.#slot, profile));
-    const lost = status.exists && (status.walStatus === 'lost' || status.confirmedLsn === null);
-    if (lost) {
-      logger.error(
-        { slot: this.#slot },
-        'the server removed changes the slot still needed; all tables begin anew',
-      );
-      await this.#client.use((client) => dropSlot(client, this.#slot));
-    }
-    if (status.exists && !lost) return source.slot === null;
-    if (source.slot !== null && !lost) {
-      logger.error({ slot: this.#slot }, 'the replication slot is gone; all tables begin anew');
-    }
-    await beginSlot(capture.pool, source.name);
-    const slot = await this.#client.use((client) => ensureSlot(client, this.#slot, profile));
-    logger.info({ slot: slot.name, from: formatLsn(slot.consistentPoint) }, 'replication slot made');
-    return true;
   }
 
   async #startWriter(): Promise<void> {
@@ -195,10 +116,10 @@ class Session {
     });
     this.#stack.defer(() => this.#writer.close());
     this.#changes = new Changes({
-      book: this.#book,
+      book: this.#ground.book,
       writer: this.#writer,
-      client: this.#client,
-      onTableFailed: (table, error) => this.#tableFailed(table, error),
+      client: this.#ground.client,
+      onTableFailed: (table, error) => this.#ground.tableFailed(table, error),
     });
   }
 
@@ -207,112 +128,19 @@ class Session {
     try {
       this.#stream = await openReplication({
         url: source.url,
-        slot: this.#slot,
-        publications: this.#book.publication.names,
+        slot: this.#ground.slot,
+        publications: this.#ground.book.publication.names,
         log: logger,
       });
     } catch (thrown) {
       const error = toHubError(thrown);
       // A publication younger than the slot's position cannot be seen from there: only a new slot helps.
       if (error.code === 'SLOT_MISSING' && error.message.includes('publication')) {
-        await this.#client.use((client) => dropSlot(client, this.#slot));
+        await this.#ground.client.use((client) => dropSlot(client, this.#ground.slot));
       }
       throw error;
     }
     this.#stack.defer(() => this.#stream.stop());
-    this.#onEnd(() => this.#stream.stop());
+    this.#ground.onEnd(() => this.#stream.stop());
   }
-
-  #makeSnapshots(): Snapshots {
-    const { source, capture, logger, meter } = this.#options;
-    const snapshotter = createSnapshotter({
-      source: source.name,
-      url: source.url,
-      kind: source.kind,
-      pool: capture.pool,
-      registry: capture.registry,
-      target: capture.target,
-      log: logger,
-      workers: capture.config.snapshotWorkers,
-      chunkRows: capture.config.snapshotChunkRows,
-    });
-    const snapshots = new Snapshots({
-      snapshotter,
-      width: capture.config.snapshotWorkers,
-      onDone: async (table) => {
-        logger.info({ table: table.topic, generation: table.generation }, 'snapshot finished');
-        await this.#book.tell(table.id);
-      },
-      onFailed: (table, error) => this.#snapshotFailed(table, error),
-      onBusy: (busy) => meter.snapshotting(busy),
-      onError: this.#fail,
-    });
-    this.#stack.defer(async () => {
-      await snapshots.stop();
-      await snapshotter.close();
-    });
-    return snapshots;
-  }
-
-  #makeBook(): TableBook {
-    const { source, capture, logger } = this.#options;
-    const { partitions, retentionMs, retentionBytes } = capture;
-    return new TableBook({
-      source: source.name,
-      client: this.#client,
-      registry: capture.registry,
-      log: capture.log,
-      logger,
-      wanted: source.options.tables,
-      topic: { partitions, retentionMs, retentionBytes },
-      onSnapshot: (table, schema, ready) => this.#snapshots.add(table, schema, ready),
-      onCancel: (table) => this.#snapshots.cancel(table),
-    });
-  }
-
-  async #snapshotFailed(table: CapturedTable, thrown: unknown): Promise<void> {
-    const error = toHubError(thrown);
-    if (error.code === 'SNAPSHOT_SHAPE_CHANGED') {
-      await this.#book.begin(table);
-    } else if (error.code === 'TABLE_DROPPED') await this.#book.rescan(RETRY_FAILED_MS, 0);
-    else await this.#tableFailed(table, error);
-  }
-
-  /** What only concerns one table stops only that table; what may concern all ends the session. */
-  async #tableFailed(table: CapturedTable, thrown: unknown): Promise<void> {
-    const error = toHubError(thrown);
-    if (error.disposition === 'transient' || isConnectionTrouble(thrown) || this.#signal.aborted)
-      throw thrown;
-    await this.#book.fail(table, error);
-  }
-
-  #onEnd(work: () => Promise<void>): void {
-    const end = (): void => {
-      work().catch(this.#fail);
-    };
-    if (this.#signal.aborted) end();
-    else this.#signal.addEventListener('abort', end, { once: true });
-  }
-
-  /** Repeats `work`, never beside itself. */
-  #every(ms: number, work: () => Promise<void>): void {
-    let running = false;
-    const timer = setInterval(() => {
-      if (this.#signal.aborted || running) return;
-      running = true;
-      work()
-        .catch(this.#fail)
-        .finally(() => {
-          running = false;
-        });
-    }, ms);
-    this.#stack.defer(() => clearInterval(timer));
-  }
-}
-
-/** Errors of the drivers (SQLSTATE classes 08, 53, 57, or a socket code): of the connection, not of the table. */
-function isConnectionTrouble(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code === 'string' && /^(08|53|57|E[A-Z]+$)/.test(code)) return true;
-  return error instanceof Error && /Connection terminated|not queryable|timeout/.test(error.message);
 }

@@ -114,6 +114,30 @@ export class Shapes {
     return false;
   }
 
+  /**
+   * The same where events name their columns and nothing else (Debezium): what the catalog has is the newest
+   * shape at once. A name must mean one column throughout a generation, or events could not be told apart.
+   * True: the table has to begin anew.
+   */
+  async named(table: CapturedTable, found: CatalogTable): Promise<boolean> {
+    const latest = table.versions.at(-1);
+    if (!latest || table.muted) return false;
+    const { change, schema, details } = alignRelation(latest, relationOf(found), found);
+    if (change === 'same') return false;
+    const meant = new Map(
+      table.versions.flatMap(({ columns }) => columns.map((one) => [one.name, one.attnum])),
+    );
+    const again = schema.columns.find(({ name, attnum }) => (meant.get(name) ?? attnum) !== attnum);
+    if (change === 'resnapshot' || again) {
+      const why = again ? [`${again.name} is another column now`] : details;
+      this.#options.logger.warn({ table: tableKey(table.id), details: why }, 'table is snapshotted again');
+      return true;
+    }
+    const since = { commit: sinceOf(latest).commit, change: 0, snapshot: false };
+    await this.#newVersion(table, { ...schema, version: latest.version + 1, since });
+    return false;
+  }
+
   async #newVersion(table: CapturedTable, schema: TableSchema): Promise<void> {
     const { registry, logger, tell } = this.#options;
     logger.info({ table: tableKey(table.id), version: schema.version }, 'table has a new shape');

@@ -1,5 +1,5 @@
 import { tableKey } from '#kernel';
-import { type CatalogTable, introspectTables } from '../catalog/index.ts';
+import { type CatalogTable, introspectTables, type Reason } from '../catalog/index.ts';
 import {
   ensurePublication,
   type Publication,
@@ -19,6 +19,8 @@ export interface SourceCatalogOptions {
   readonly client: SourceClient;
   /** Asked for by the operator; undefined = all. */
   readonly wanted: readonly string[] | undefined;
+  /** Why the engine cannot carry a table that could be captured otherwise; null = it can. */
+  readonly refuses?: (table: CatalogTable) => Reason | null;
 }
 
 /** What the source has of the tables asked for, and what of them it publishes. */
@@ -67,16 +69,18 @@ export class SourceCatalog {
 
   /** Publishes what is to be captured; before the slot is made, and again when tables come and go. */
   async publish(): Promise<void> {
-    const { client, source, wanted } = this.#options;
+    const { client, source, wanted, refuses } = this.#options;
     const { changes } = publicationsOf(source);
     const added = await client.use(async (connection) => {
       const { rows } = await connection.query<{ schema: string; table: string }>(PUBLISHED_SQL, [changes]);
       this.#published = new Set(rows.map(tableKey));
-      const chosen = wanted
-        ? (await introspectTables(connection, source))
-            .map(({ schema }) => schema)
-            .filter(({ schema, table }) => this.wants(schema, table))
-        : 'all';
+      const chosen =
+        wanted || refuses
+          ? (await introspectTables(connection, source))
+              .filter((table) => !refuses?.(table))
+              .map(({ schema }) => schema)
+              .filter(({ schema, table }) => this.wants(schema, table))
+          : 'all';
       const late = client.profile.publicationDelayMs > 0;
       // A slot made later sees the publication as it is by then.
       const slot = late && (await slotStatus(connection, slotNameOf(source), client.profile)).exists;
@@ -92,11 +96,12 @@ export class SourceCatalog {
 
   /** Reads the catalog again. */
   async look(): Promise<void> {
-    const { client, source } = this.#options;
+    const { client, source, refuses } = this.#options;
     const found = await client.use((connection) => introspectTables(connection, source));
     this.#tables = new Map(
       found
         .filter(({ schema }) => this.wants(schema.schema, schema.table))
+        .map((table) => ({ ...table, reason: table.reason ?? refuses?.(table) ?? null }))
         .map((table) => [tableKey(table.schema), table]),
     );
   }

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { type HubError, userError } from '#kernel';
+import { debeziumSchema } from '../debezium/options.ts';
 import type { SourceRow, SourceState } from './types.ts';
 
 const rowSchema = z.object({
@@ -8,6 +9,8 @@ const rowSchema = z.object({
   kind: z.enum(['postgres', 'yugabytedb']),
   url: z.string().min(1),
   options: z.object({
+    engine: z.enum(['native', 'debezium']).optional(),
+    debezium: debeziumSchema.optional(),
     tables: z.array(z.string()).optional(),
     resnapshot: z.array(z.string()).optional(),
     keepTables: z.boolean().optional(),

@@ -1,9 +1,15 @@
 import type { Pool } from 'pg';
-import { assertName, type ChangeLog, CONTROL_TOPIC, nearest, userError } from '#kernel';
+import { assertName, type ChangeLog, CONTROL_TOPIC, type Config, nearest, userError } from '#kernel';
 import { connectSource, introspectTables, preflight, type SourceKind, withPorts } from '../catalog/index.ts';
+import {
+  checkConnector,
+  connectClientOf,
+  type DebeziumOptions,
+  parseDebeziumOptions,
+} from '../debezium/index.ts';
 import { CONTROL_TOPIC_CONFIG, controlBatch } from './control.ts';
 import { sourceNames } from './source-rows.ts';
-import type { SourceOptions, SourceRow } from './types.ts';
+import type { EngineName, SourceOptions, SourceRow } from './types.ts';
 
 export interface NewSource {
   /** Also the warehouse database's name. */
@@ -13,15 +19,32 @@ export interface NewSource {
   readonly url: string;
   /** `table`, `schema.table` or `schema.*`; absent = all tables, also those made later. */
   readonly tables?: readonly string[];
+  /** Default: native. */
+  readonly engine?: EngineName | undefined;
+  /** For engine debezium: who lays down the rows that are there, and connector properties. */
+  readonly debezium?: { readonly snapshot?: string; readonly connector?: Readonly<Record<string, unknown>> };
+}
+
+/** What a source that Debezium reads needs of the hub's set-up. */
+export interface EngineSetup {
+  readonly connect?: Config['connect'];
+  /** Debezium writes to Kafka: the hub's log has to be that. */
+  readonly log: 'embedded' | 'kafka';
 }
 
 /**
  * Checks and registers a source; capture begins at once. Nothing is changed at the source here.
  * Errors (user): NAME_INVALID, SOURCE_EXISTS, SOURCE_URL_INVALID, SOURCE_UNREACHABLE,
  * SOURCE_AUTH_FAILED, SOURCE_DATABASE_MISSING, SOURCE_WAL_LEVEL, SOURCE_NO_REPLICATION_RIGHT,
- * TABLE_NOT_FOUND with the nearest name.
+ * TABLE_NOT_FOUND with the nearest name; for engine debezium also CONNECT_NOT_CONFIGURED, LOG_NOT_KAFKA,
+ * CONNECT_UNREACHABLE (transient), CONNECTOR_MISSING, CONNECTOR_INVALID, CONNECTOR_OPTION_UNKNOWN and _INVALID.
  */
-export async function addSource(pool: Pool, log: ChangeLog, asked: NewSource): Promise<void> {
+export async function addSource(
+  pool: Pool,
+  log: ChangeLog,
+  asked: NewSource,
+  setup: EngineSetup = { log: 'embedded' },
+): Promise<void> {
   const source = { ...asked, url: withPorts(asked.url, asked.kind) };
   assertName('Source', source.name);
   if (source.name === 'bac' || source.name === 'system' || source.name === 'default') {
@@ -37,9 +60,15 @@ export async function addSource(pool: Pool, log: ChangeLog, asked: NewSource): P
   await preflight(source.url, kind);
   const tables = source.tables?.map((name) => (name.includes('.') ? name : `public.${name}`));
   if (tables) await assertTables(source, tables);
+  const debezium = source.engine === 'debezium' ? await assertConnector(source, setup) : undefined;
   const inserted = await pool.query(
     `INSERT INTO bac.sources (name, kind, url, options) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-    [source.name, kind, source.url, JSON.stringify(tables ? { tables } : {})],
+    [
+      source.name,
+      kind,
+      source.url,
+      JSON.stringify({ tables, ...(debezium ? { engine: 'debezium', debezium } : {}) }),
+    ],
   );
   if (inserted.rowCount === 0) throw exists(source.name);
   await tell(log, source.name);
@@ -133,6 +162,21 @@ async function assertTables(source: NewSource, tables: readonly string[]): Promi
   } finally {
     await client.end();
   }
+}
+
+/** Everything a connector needs is there, and Connect finds nothing wrong with its configuration. */
+async function assertConnector(source: NewSource, { connect, log }: EngineSetup): Promise<DebeziumOptions> {
+  const options = parseDebeziumOptions(source.debezium);
+  const client = connectClientOf(connect);
+  if (log !== 'kafka') {
+    throw userError(
+      'LOG_NOT_KAFKA',
+      'Debezium writes to Kafka, and the log of this hub is the embedded one.',
+      'Set log.kafka to the brokers that Kafka Connect writes to, or leave --engine out.',
+    );
+  }
+  await checkConnector(client, { ...source, options, partitions: 1 });
+  return options;
 }
 
 const exists = (name: string): Error =>

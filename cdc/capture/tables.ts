@@ -1,4 +1,5 @@
 import { type TableEntry, type TableId, type TableSchema, tableKey, toHubError } from '#kernel';
+import type { CatalogTable } from '../catalog/index.ts';
 import type { Relation } from '../pgoutput/index.ts';
 import type { Publication } from '../slots/index.ts';
 import { Registration, type RegistrationOptions } from './registration.ts';
@@ -31,6 +32,11 @@ export class TableBook {
 
   get tables(): IterableIterator<CapturedTable> {
     return this.#registration.tables.values();
+  }
+
+  /** A table by `schema.table`, once taken up. */
+  table(key: string): CapturedTable | undefined {
+    return this.#registration.tables.get(key);
   }
 
   get publication(): Publication {
@@ -99,7 +105,7 @@ export class TableBook {
       const remade = origin !== undefined && origin.oid !== found.oid;
       if (this.#registration.isWaiting(key)) continue;
       if (!table || retry || changed || remade || ended.has(key)) news.add(key);
-      else if (await this.#shapes.drifted(table, found, position, passed)) news.add(key);
+      else if (await this.#drifted(table, found, position, passed)) news.add(key);
     }
     for (const table of [...this.#registration.tables.values()]) {
       const key = tableKey(table.id);
@@ -128,6 +134,11 @@ export class TableBook {
         this.#registration.isNew(key, entry) ? await client.position() : position,
       );
     }
+  }
+
+  #drifted(table: CapturedTable, found: CatalogTable, position: number, passed: number): Promise<boolean> {
+    const named = this.#options.from !== undefined;
+    return named ? this.#shapes.named(table, found) : this.#shapes.drifted(table, found, position, passed);
   }
 
   /** The table for a relation of the stream; makes one known that the catalog has and nobody saw yet. */

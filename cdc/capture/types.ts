@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { ChangeLog, Config, Logger, Registry, SnapshotTarget } from '#kernel';
 import type { SourceKind } from '../catalog/index.ts';
+import type { DebeziumOptions } from '../debezium/options.ts';
 
 export interface CaptureOptions {
   /** The hub's own state. */
@@ -19,6 +20,8 @@ export interface CaptureOptions {
   readonly retentionBytes?: number;
   /** How often the source's catalog is looked through for new, changed and dropped tables. Default 5 s. */
   readonly rescanMs?: number;
+  /** Kafka Connect, for sources that Debezium reads. */
+  readonly connect?: Config['connect'];
   /** Life of a lease without renewal. Default 6 s. */
   readonly leaseMs?: number;
 }
@@ -33,7 +36,13 @@ export interface SourceRow {
   readonly slot: string | null;
 }
 
+/** What reads a source's changes: the hub itself, or Debezium in Kafka Connect. */
+export type EngineName = 'native' | 'debezium';
+
 export interface SourceOptions {
+  /** Default: native. */
+  readonly engine?: EngineName | undefined;
+  readonly debezium?: DebeziumOptions | undefined;
   /** `schema.table` or `schema.*`; absent = all tables. */
   readonly tables?: readonly string[] | undefined;
   /** Asks for a new snapshot: `schema.table`, or `*` for all. Taken out when it has begun. */

@@ -22,6 +22,8 @@ export interface SlotStatus {
   readonly retainedBytes: number | null;
   /** reserved | extended | unreserved | lost (PostgreSQL 13 and later), else null. */
   readonly walStatus: string | null;
+  /** The slot is marked to be carried over to standbys (PostgreSQL 17 and later), else null. */
+  readonly failover: boolean | null;
   /** Where changes are kept for a limited time: how long the slot has not moved on, and the limit, ms. */
   readonly retention: { readonly ageMs: number; readonly limitMs: number } | null;
 }
@@ -38,6 +40,7 @@ interface SlotRow {
   readonly restart: string | null;
   readonly wal_status: string | null;
   readonly lsn_type: string | null;
+  readonly failover: boolean | null;
   /** Milliseconds since the commit at which the slot stands (YugabyteDB). */
   readonly age_ms: number | null;
 }
@@ -51,7 +54,7 @@ async function find(client: pg.ClientBase, name: string): Promise<SlotRow | null
   const { rows } = await client.query<SlotRow>(
     `SELECT s.plugin, s.database, s.database = current_database() AS here, s.active,
        s.confirmed_flush_lsn::text AS confirmed, s.restart_lsn::text AS restart, to_jsonb(s)->>'wal_status' AS wal_status,
-       to_jsonb(s)->>'yb_lsn_type' AS lsn_type,
+       to_jsonb(s)->>'yb_lsn_type' AS lsn_type, (to_jsonb(s)->>'failover')::boolean AS failover,
        CASE WHEN to_jsonb(s)->>'yb_restart_commit_ht' IS NOT NULL THEN ${AGE_SQL} END AS age_ms
      FROM pg_replication_slots s WHERE s.slot_name = ${pgLiteral(name)}`,
   );
@@ -60,24 +63,30 @@ async function find(client: pg.ClientBase, name: string): Promise<SlotRow | null
 
 /**
  * The logical slot of this name, made if it is not there. Making one waits until all transactions
- * then running have ended. Works on a normal and on a replication connection.
+ * then running have ended. `failover` (PostgreSQL 17 and later) carries it over to standbys. Works on a
+ * normal and on a replication connection.
  * Errors: SLOT_TAKEN (user; another database or plugin uses the name), SLOT_LOST (fatal; the server
  * has removed WAL the slot still needed: drop it, make another, snapshot again), SLOTS_FULL (user).
  */
-export async function ensureSlot(client: pg.ClientBase, name: string, profile: SourceProfile): Promise<Slot> {
+export async function ensureSlot(
+  client: pg.ClientBase,
+  name: string,
+  profile: SourceProfile,
+  { failover = false }: { readonly failover?: boolean } = {},
+): Promise<Slot> {
   const found = await find(client, name);
   if (found) return { name, created: false, consistentPoint: assertUsable(name, found, profile) };
   try {
     // The function rather than the replication command: both kinds of server have it in the same form.
     // YugabyteDB's default LSN type is SEQUENCE; it gives no position here in its first versions.
     const { rows } = await client.query<{ lsn: string | null }>(
-      `SELECT lsn::text AS lsn FROM pg_create_logical_replication_slot(${pgLiteral(name)}, '${profile.plugin}')`,
+      `SELECT lsn::text AS lsn FROM pg_create_logical_replication_slot(${pgLiteral(name)}, '${profile.plugin}'${failover ? ', false, false, true' : ''})`,
     );
     return { name, created: true, consistentPoint: positionOf(rows[0]!.lsn) };
   } catch (error) {
     const { code } = error as { code?: string };
     // Another process made it in the meantime.
-    if (code === '42710') return ensureSlot(client, name, profile);
+    if (code === '42710') return ensureSlot(client, name, profile, { failover });
     if (code === '53400') {
       throw userError(
         'SLOTS_FULL',
@@ -145,7 +154,7 @@ export async function slotStatus(
   profile: SourceProfile,
 ): Promise<SlotStatus> {
   const slot = await find(client, name);
-  const none = { lagBytes: null, retainedBytes: null, retention: null };
+  const none = { lagBytes: null, retainedBytes: null, retention: null, failover: slot?.failover ?? null };
   if (!slot) return { exists: false, active: false, confirmedLsn: null, ...none, walStatus: null };
   const confirmedLsn = slot.confirmed === null ? null : parseLsn(slot.confirmed);
   if (!profile.byteLsn) {

@@ -1,6 +1,7 @@
 import { HubError, type StoredRecord, type Warehouse } from '#kernel';
 import { parseRawField, rawField } from '../types/index.ts';
-import { BatchEncoder, type DeadRecord, type EncodeTarget, isForeign } from './batch.ts';
+import { BatchEncoder, type DeadRecord, type EncodeTarget } from './batch.ts';
+import { stamped } from './dead-letters.ts';
 import { currentRows, KEPT, movedRow } from './lookup.ts';
 import { mergeFields } from './merge.ts';
 import { insertStatement } from './plan.ts';
@@ -16,6 +17,14 @@ export interface ApplyContext {
   readonly maxDead: number;
   /** The topic has other partitions, whose sinks may alter the table at any time. */
   readonly shared: boolean;
+  readonly partition: number;
+  /**
+   * The source's catalog has been looked at since this record was first met and not understood. Asks for
+   * that, if not.
+   */
+  readonly looked: (offset: number, columns: readonly string[]) => Promise<boolean>;
+  /** Appends a record to all other partitions of the topic. */
+  readonly spread: (record: StoredRecord) => Promise<void>;
   /** Which of these record keys have open dead letters; as latin1 text. */
   readonly deadKeys: (keys: readonly Buffer[]) => Promise<ReadonlySet<string>>;
 }
@@ -43,18 +52,42 @@ export async function applyBatch(
   const encoder = new BatchEncoder(rows);
   const dead: DeadRecord[] = [];
   let stored = 0;
+  let foreign = false;
   const flush = async (): Promise<void> => {
     const batch = await storeRows(encoder, records, table, context);
     dead.push(...batch.dead);
     stored += batch.rows;
     encoder.flushed();
+    if (foreign) await table.confirmGeneration();
   };
-  if (table.applied === null && table.entry.state === 'streaming' && isForeign(records)) await table.create();
+  const heldBy = (names: readonly string[]): Applied => ({
+    done: encoder.next,
+    rows: stored,
+    dead,
+    held: new Held(`An event of ${table.entry.topic} does not fit its known shapes: ${names.join(', ')}.`),
+  });
+  /** True: the record at hand is out of the way. */
+  const settled = async (stop: {
+    lsn: number;
+    names: readonly string[];
+    error: HubError;
+  }): Promise<boolean> => {
+    const { generation } = await table.ready();
+    const since = table.foreign?.generations.find((one) => one.generation === generation)?.versions[0]?.since;
+    // Its transaction had ended before the table was altered into the shape it has now: it is in the snapshot.
+    if (stop.lsn < (since?.commit ?? 0)) encoder.next += 1;
+    else if (await context.looked(records[encoder.next]!.offset, stop.names))
+      encoder.bury(stop.error, generation);
+    else return false;
+    return true;
+  };
   for (;;) {
     const applied = await table.ready();
+    foreign ||= table.foreign !== null;
     const target: EncodeTarget = {
       plans: table.plans,
-      latest: table.latest,
+      foreign: table.foreign,
+      partition: context.partition,
       generation: applied.generation,
       everyVersion: table.history !== null,
     };
@@ -73,6 +106,10 @@ export async function applyBatch(
         };
       case 'truncate':
         await flush();
+        // Rows of other partitions that are older may still be on their way: each empties the table again.
+        if (stop.spread && context.shared) {
+          await context.spread(stamped(records[encoder.next]!, stop.generation));
+        }
         await table.truncate(stop.generation, stop.lsn, stop.committedAt);
         encoder.next += 1;
         break;
@@ -81,6 +118,19 @@ export async function applyBatch(
         await flush();
         await table.plan(stop.version);
         break;
+      case 'foreign':
+        foreign = true;
+        await table.readForeign();
+        break;
+      case 'names':
+        await flush();
+        if (await table.planNames(stop.names)) break;
+        if (await settled({ ...stop, error: columnUnknown(stop.names) })) break;
+        return heldBy(stop.names);
+      case 'unexplained':
+        await flush();
+        if (await settled(stop)) break;
+        return heldBy(stop.names);
       case 'widen':
         await flush();
         await table.widen(stop.columns);
@@ -88,6 +138,11 @@ export async function applyBatch(
     }
   }
 }
+
+const columnUnknown = (names: readonly string[]): HubError =>
+  new HubError('COLUMN_UNKNOWN', `The event has columns its table never had: ${names.join(', ')}.`, {
+    next: 'Find out what wrote it into this topic, then discard the dead letter.',
+  });
 
 async function storeRows(
   encoder: BatchEncoder,
@@ -223,8 +278,8 @@ async function fillHoles(encoder: BatchEncoder, table: SinkTable, context: Apply
   const positions = applied.key.map((attnum) =>
     applied.columns.findIndex((column) => column.attnum === attnum),
   );
-  const plan = [...table.plans.values()][0] ?? table.latest;
-  if (plan === null || plan === undefined) return;
+  const plan = [...table.plans.values()].at(-1);
+  if (plan === undefined) return;
   const versionOf = (fields: readonly string[]): bigint => BigInt(fields[at.version]!);
   const live = (fields: readonly string[] | undefined, before: bigint): readonly string[] | null =>
     fields !== undefined && fields[at.deleted] === '0' && versionOf(fields) < before ? fields : null;

@@ -2,17 +2,30 @@ import { HubError, type StoredRecord, toHubError } from '#kernel';
 import { rawField } from '../types/index.ts';
 import { TimeWriter, VersionWriter } from './digits.ts';
 import { type Change, matches, readChange, readTail, Tail } from './envelope.ts';
+import { generationAt } from './foreign.ts';
 import { encodeImage } from './image.ts';
 import { mergeFields } from './merge.ts';
 import type { Plan } from './plan.ts';
 import type { Hole, Rows } from './rows.ts';
 import { RowScanner } from './scan.ts';
+import { type ForeignPlan, type ForeignPlans, namesKey } from './table.ts';
 
 /** Why encoding stopped before the end of the records. */
 export type Stop =
   | { readonly why: 'end' }
   /** The record at `next` was written under a schema version without a plan. */
-  | { readonly why: 'schema'; readonly version: number | null }
+  | { readonly why: 'schema'; readonly version: number }
+  /** The record at `next` is the first that says neither generation nor version. */
+  | { readonly why: 'foreign' }
+  /** ... and has columns for which there is no plan yet. */
+  | { readonly why: 'names'; readonly names: readonly string[]; readonly lsn: number }
+  /** ... and does not fit the shapes of its generation: they may be behind, or it is older than they are. */
+  | {
+      readonly why: 'unexplained';
+      readonly names: readonly string[];
+      readonly lsn: number;
+      readonly error: HubError;
+    }
   /** The record at `next` belongs to a snapshot generation that is not live yet. */
   | { readonly why: 'generation'; readonly generation: number }
   /** The record at `next` is a TRUNCATE: what is before it has to be stored first. */
@@ -21,6 +34,8 @@ export type Stop =
       readonly generation: number;
       readonly lsn: number;
       readonly committedAt: number;
+      /** It stands in one partition only, and the others have to learn of it. */
+      readonly spread: boolean;
     }
   /** A column got NULL that cannot hold it: the table has to be widened before `next` is read again. */
   | { readonly why: 'widen'; readonly columns: readonly string[] };
@@ -28,13 +43,17 @@ export type Stop =
 export interface DeadRecord {
   readonly record: number;
   readonly error: HubError;
+  /** Generation of an event that does not say it by itself. */
+  readonly generation?: number | undefined;
 }
 
 export interface EncodeTarget {
   /** Plans by schema version. */
   readonly plans: ReadonlyMap<number, Plan>;
-  /** For events without a version. */
-  readonly latest: Plan | null;
+  /** For events without generation and version. */
+  readonly foreign: ForeignPlans | null;
+  /** Partition of the records. */
+  readonly partition: number;
   /** Generation of the live table. */
   readonly generation: number;
   /** Keep rows that a later one of the batch replaces, and rows of older generations. */
@@ -48,17 +67,6 @@ const RAW_EMPTY = Buffer.from('{}\t');
 const OP_DELETE = 0x64;
 const OP_TRUNCATE = 0x74;
 
-/** True if no record of the batch says which generation it belongs to: Debezium wrote them. */
-export function isForeign(records: readonly StoredRecord[]): boolean {
-  const first = records.find((record) => record.value !== null)?.value ?? null;
-  if (first === null || readTail(first, new Tail())) return false;
-  try {
-    return readChange(first)?.generation === null;
-  } catch {
-    return false;
-  }
-}
-
 /** Encodes the events of one delivered batch into rows; goes on where it stopped. */
 export class BatchEncoder {
   readonly rows: Rows;
@@ -68,8 +76,6 @@ export class BatchEncoder {
   next = 0;
   /** Rows of generations older than the live one, which the table must not get. */
   readonly outdated = new Set<number>();
-  /** The newest schema has been looked up for an event without a version in this batch. */
-  #latestChecked = false;
   readonly #lastOfKey = new Map<string, number>();
   readonly #scanner = new RowScanner();
   readonly #tail = new Tail();
@@ -152,30 +158,87 @@ export class BatchEncoder {
       return DONE;
     }
     if (change === null) return DONE;
+    if (change.schemaVersion === null) return this.#foreign(record, change, target);
     const generation = change.generation ?? target.generation;
     if (generation > target.generation) return { why: 'generation', generation };
     const outdated = generation < target.generation;
     if (outdated && !target.everyVersion) return DONE;
     if (change.op === 't') {
       if (outdated) return DONE;
-      return { why: 'truncate', generation, lsn: change.lsn, committedAt: change.committedAt };
+      return { why: 'truncate', generation, lsn: change.lsn, committedAt: change.committedAt, spread: false };
     }
-    const plan = change.schemaVersion === null ? target.latest : target.plans.get(change.schemaVersion);
-    if (plan === undefined || plan === null) return { why: 'schema', version: change.schemaVersion };
+    const plan = target.plans.get(change.schemaVersion);
+    if (plan === undefined) return { why: 'schema', version: change.schemaVersion };
     try {
       const widen = this.#image(record, change, generation, plan, target);
       if (widen.length === 0) return DONE;
       if (!outdated) return { why: 'widen', columns: widen };
     } catch (error) {
-      const unversioned = change.schemaVersion === null && !this.#latestChecked;
-      if (unversioned && toHubError(error).code === 'COLUMN_UNKNOWN') {
-        this.#latestChecked = true;
-        return { why: 'schema', version: null };
-      }
       // An older generation's values may not fit today's types; today's rows come from a newer snapshot.
       if (!outdated) this.dead.push({ record: this.next, error: toHubError(error) });
     }
     return DONE;
+  }
+
+  /** An event of Debezium's. */
+  #foreign(record: StoredRecord, change: Change, target: EncodeTarget): Stop {
+    const { foreign, partition } = target;
+    if (foreign === null) return { why: 'foreign' };
+    const { lsn } = change;
+    // Only a dead letter that is replayed says its generation, see `stamped`.
+    const generation =
+      change.generation ?? generationAt(foreign.generations, partition, record.offset, lsn)?.generation ?? 0;
+    if (generation > target.generation) return { why: 'generation', generation };
+    if (generation < target.generation) return DONE;
+    if (change.op === 't') {
+      const spread = change.generation === null;
+      return { why: 'truncate', generation, lsn, committedAt: change.committedAt, spread };
+    }
+    const image = change.op === 'd' ? change.before : change.after;
+    const names = Object.keys(image ?? {});
+    const found = foreign.plans.get(namesKey(names));
+    if (found === undefined && image !== null) return { why: 'names', names, lsn };
+    try {
+      const widen = this.#foreignRow(record, change, generation, found, target);
+      return widen.length === 0 ? DONE : { why: 'widen', columns: widen };
+    } catch (error) {
+      return { why: 'unexplained', names, lsn, error: toHubError(error) };
+    }
+  }
+
+  #foreignRow(
+    record: StoredRecord,
+    change: Change,
+    generation: number,
+    found: ForeignPlan | undefined,
+    target: EncodeTarget,
+  ): readonly string[] {
+    if (found === undefined) throw rowMissing(change.op);
+    const { plan, deletes } = found;
+    const own = (image: Change['before']): Change['before'] =>
+      image === null || deletes === null
+        ? image
+        : Object.fromEntries(Object.entries(image).filter(([name]) => deletes.has(name)));
+    const before = own(change.before);
+    if (change.op !== 'u' || before === null || sameKey(plan, before, change.after)) {
+      return this.#image(
+        record,
+        change.op === 'u' ? change : { ...change, before },
+        generation,
+        plan,
+        target,
+      );
+    }
+    // Debezium splits a change of key only where it knows the key: not of tables without a primary key.
+    const keyless = { ...record, key: null };
+    this.#image(keyless, { ...change, op: 'd', before, after: null }, generation, plan, target);
+    return this.#image(keyless, change, generation, plan, target);
+  }
+
+  /** The record at `next` can never be stored. */
+  bury(error: HubError, generation: number): void {
+    this.dead.push({ record: this.next, error, generation });
+    this.next += 1;
   }
 
   #image(
@@ -187,15 +250,12 @@ export class BatchEncoder {
   ): readonly string[] {
     const deleted = change.op === 'd';
     const image = deleted ? change.before : change.after;
-    if (image === null) {
-      throw new HubError('EVENT_INVALID', `An event with op ${change.op} has no row.`, {
-        next: 'Find out what wrote it into this topic, then discard the dead letter.',
-      });
-    }
-    const { fields, raw, holes, widen } = encodeImage(plan, image, !deleted);
+    if (image === null) throw rowMissing(change.op);
+    const foreign = change.schemaVersion === null;
+    const { fields, raw, holes, widen } = encodeImage(plan, image, !deleted, foreign);
     if (widen.length > 0) return widen;
     if (holes.length > 0 && change.before !== null && change.op === 'u') {
-      const old = encodeImage(plan, change.before, true);
+      const old = encodeImage(plan, change.before, true, foreign);
       for (const hole of holes.splice(0)) {
         if (old.holes.includes(hole)) holes.push(hole);
         else {
@@ -215,8 +275,8 @@ export class BatchEncoder {
     }
     this.#raw(raw.size === 0 ? RAW_EMPTY : Buffer.from(`${rawField(raw)}\t`));
     this.#system(generation, change.lsn, deleted, change.committedAt);
-    const foreign = change.generation === null ? { lsn: change.lsn, created: change.op === 'c' } : null;
-    this.#add(record, start, deleted, holes, foreign, plan, target);
+    const origin = foreign ? { lsn: change.lsn, created: change.op === 'c' } : null;
+    this.#add(record, start, deleted, holes, origin, plan, target);
     if (generation < target.generation) this.outdated.add(rows.count - 1);
     return [];
   }
@@ -287,6 +347,25 @@ export class BatchEncoder {
 }
 
 const DONE: Stop = { why: 'end' };
+
+const rowMissing = (op: string): HubError =>
+  new HubError('EVENT_INVALID', `An event with op ${op} has no row.`, {
+    next: 'Find out what wrote it into this topic, then discard the dead letter.',
+  });
+
+/** True if both rows have the same key, or the old one does not show it. */
+function sameKey(plan: Plan, before: NonNullable<Change['before']>, after: Change['after']): boolean {
+  const key = plan.key.map((field) => plan.columns.find(({ target }) => target === field)?.name ?? '');
+  if (!key.every((name) => Object.hasOwn(before, name))) return true;
+  const [old, now] = [encodeImage(plan, before, false, true), encodeImage(plan, after ?? {}, true, true)];
+  return plan.key.every((field, index) => {
+    const name = plan.columns.find(({ target }) => target === field)?.rawName ?? key[index]!;
+    return (
+      now.holes.includes(field) ||
+      (String(old.fields[field]) === String(now.fields[field]) && old.raw.get(name) === now.raw.get(name))
+    );
+  });
+}
 
 /** Index behind the flat object that begins at `at`; -1 if it does not end. */
 function skipObject(value: Uint8Array, start: number): number {

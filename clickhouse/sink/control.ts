@@ -11,6 +11,21 @@ const message = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('table'), source: z.string(), schema: z.string(), table: z.string() }),
   z.object({ type: z.literal('source'), source: z.string() }),
+  z.object({
+    type: z.literal('look'),
+    source: z.string(),
+    schema: z.string(),
+    table: z.string(),
+    ask: z.string(),
+    columns: z.array(z.string()),
+  }),
+  z.object({
+    type: z.literal('looked'),
+    source: z.string(),
+    schema: z.string(),
+    table: z.string(),
+    ask: z.string(),
+  }),
 ]);
 
 /** A message of the control topic; null (and a warning) for anything else. */

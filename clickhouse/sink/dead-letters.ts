@@ -11,6 +11,24 @@ export interface DeadLetter {
 /** Open dead letters a table may have; one more stops the table. */
 export const MAX_OPEN = 1000;
 
+/**
+ * The record with the generation it belongs to written into its source block, where only its place in the log
+ * tells it: replayed, it stands at another place, and must not override a newer generation's rows.
+ */
+export function stamped(record: StoredRecord, generation: number | undefined): StoredRecord {
+  const at = record.value?.lastIndexOf(SOURCE) ?? -1;
+  if (generation === undefined || record.value === null || at < 0) return record;
+  const behind = at + SOURCE.length;
+  const parts = [
+    record.value.subarray(0, behind),
+    Buffer.from(`"gen":${generation},`),
+    record.value.subarray(behind),
+  ];
+  return { ...record, value: Buffer.concat(parts) };
+}
+
+const SOURCE = Buffer.from('"source":{');
+
 /** Keeps events that could not be stored, with error and bytes. Keeping one twice is a no-op. */
 export async function keepDeadLetters(
   pool: Pool,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HubError } from '#kernel';
+import { HubError, UNAVAILABLE } from '#kernel';
 import type { ExactJson } from '../types/index.ts';
 
 /** A change event read as a whole: Debezium's events and whatever the fast reader does not know. */
@@ -55,10 +55,11 @@ export function readChange(value: Buffer): Change | null {
   try {
     json = parseExact(value.toString('utf8'));
   } catch (error) {
-    throw invalid('it is not JSON', error);
+    throw notJson(value, error);
   }
   // Connect's JsonConverter with schemas enabled wraps the event.
   const body = isObject(json) && 'payload' in json && 'schema' in json ? json.payload : json;
+  if (body === null) return null; // a tombstone that has been wrapped
   const parsed = schema.safeParse(body);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -66,16 +67,52 @@ export function readChange(value: Buffer): Change | null {
   }
   const { op, before, after, source } = parsed.data;
   if (op === 'm') return null;
+  const foreign = source.sv === undefined || source.sv === null;
   return {
     op,
-    before: before ?? null,
-    after: after ?? null,
+    before: before ? (foreign ? plainRow(before) : before) : null,
+    after: after ? (foreign ? plainRow(after) : after) : null,
     generation: source.gen ?? null,
     schemaVersion: source.sv ?? null,
-    lsn: source.lsn ?? 0,
+    // A row of Debezium's own snapshot: any change overrides it, see `rowVersion`.
+    lsn: op === 'r' ? 0 : (source.lsn ?? 0),
     committedAt: source.ts_us ?? (source.ts_ms ?? 0) * 1000,
   };
 }
+
+/**
+ * The plugin yboutput gives each column as `{value, set}`, and null for one that an UPDATE did not touch:
+ * that one is left out here, which is how a missing value looks elsewhere.
+ * Source of the form: YugabyteDB documentation, "Logical replication", "Before image modes".
+ */
+function plainRow(image: NonNullable<Change['after']>): NonNullable<Change['after']> {
+  const members = Object.entries(image);
+  if (!members.some(([, value]) => isSetValue(value))) return image;
+  return Object.fromEntries(
+    members.map(([name, value]) => [name, isSetValue(value) ? (value.value ?? null) : UNAVAILABLE]),
+  );
+}
+
+function isSetValue(value: ExactJson): value is { readonly value?: ExactJson; readonly set: boolean } {
+  return (
+    isObject(value) &&
+    typeof value.set === 'boolean' &&
+    Object.keys(value).every((name) => name === 'set' || name === 'value')
+  );
+}
+
+/** Converters that work with a schema registry begin each message with a zero byte and the schema's number. */
+const notJson = (value: Buffer, cause: unknown): HubError =>
+  value[0] === 0
+    ? new HubError(
+        'EVENT_NOT_JSON',
+        'The record is Avro, Protobuf or the like, for which a schema registry is needed.',
+        {
+          next: "Set the connector's key.converter and value.converter to org.apache.kafka.connect.json.JsonConverter, then take a new snapshot of the table.",
+          cause,
+        },
+      )
+    : invalid('it is not JSON', cause);
 
 function isObject(json: ExactJson | undefined): json is { readonly [name: string]: ExactJson } {
   return typeof json === 'object' && json !== null && !Array.isArray(json);

@@ -25,7 +25,13 @@ const applied = {
   comment: '',
 };
 const plan = compilePlan(schema, applied, schema);
-const target = { plans: new Map([[1, plan]]), latest: plan, generation: 3, everyVersion: false };
+const target = {
+  plans: new Map([[1, plan]]),
+  foreign: null,
+  partition: 0,
+  generation: 3,
+  everyVersion: false,
+};
 
 function encode(value: string): string {
   const rows = new Rows(1024);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { HubError, UNAVAILABLE } from '#kernel';
 import { type ExactJson, encodeValue, NULL_FIELD } from '../types/index.ts';
 import type { Plan } from './plan.ts';
@@ -12,25 +13,45 @@ export interface ImageFields {
   readonly widen: string[];
 }
 
-const UNAVAILABLE_BYTES = Buffer.from(UNAVAILABLE).toString('base64');
+const BYTES = Buffer.from(UNAVAILABLE);
+const UNAVAILABLE_BYTES = BYTES.toString('base64');
+/** Of a uuid[]: the name's UUID of version 3. */
+const UNAVAILABLE_UUID = nameUuid(BYTES);
+const UNAVAILABLE_HSTORE = JSON.stringify({ [UNAVAILABLE]: UNAVAILABLE });
+const ELEMENTS: ReadonlySet<ExactJson> = new Set([UNAVAILABLE, UNAVAILABLE_BYTES, UNAVAILABLE_UUID]);
 
-/** Debezium's placeholder, also in the forms it takes for bytes and arrays. */
-const isUnavailable = (value: ExactJson | undefined): boolean =>
-  value === undefined ||
-  value === UNAVAILABLE ||
-  value === UNAVAILABLE_BYTES ||
-  (Array.isArray(value) &&
-    value.length === 1 &&
-    (value[0] === UNAVAILABLE || value[0] === UNAVAILABLE_BYTES));
+/**
+ * Debezium's placeholder, also in the forms it takes for bytes, hstore, and arrays of texts, bytes, UUIDs
+ * or numbers (there, one number for each of its bytes).
+ * Source: Debezium, PostgreSQL connector, `unavailable.value.placeholder`.
+ */
+const isUnavailable = (value: ExactJson | undefined): boolean => {
+  if (typeof value === 'string') {
+    return value === UNAVAILABLE || value === UNAVAILABLE_BYTES || value === UNAVAILABLE_HSTORE;
+  }
+  if (typeof value !== 'object' || value === null) return value === undefined;
+  if (!Array.isArray(value)) return (value as Record<string, ExactJson>)[UNAVAILABLE] === UNAVAILABLE;
+  if (value.length === 1) return ELEMENTS.has(value[0]);
+  return value.length === BYTES.length && value.every((item, index) => item === BYTES[index]);
+};
+
+function nameUuid(name: Buffer): string {
+  const hash = createHash('md5').update(name).digest();
+  hash[6] = (hash[6]! & 0x0f) | 0x30;
+  hash[8] = (hash[8]! & 0x3f) | 0x80;
+  return hash.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
 
 /**
  * @param complete the image is a new row: what it leaves out is a hole. Otherwise (the old row of a
  * delete) it is left empty.
+ * @param foreign Debezium wrote it
  */
 export function encodeImage(
   plan: Plan,
   image: Readonly<Record<string, ExactJson>>,
   complete: boolean,
+  foreign = false,
 ): ImageFields {
   const fields = plan.fills.map((fill) => fill ?? NULL_FIELD);
   // Also of a deleted row: where the whole row is its key, `_raw` is part of it.
@@ -51,7 +72,7 @@ export function encodeImage(
       else fields[column.target] = NULL_FIELD;
       continue;
     }
-    const encoded = encodeValue(column.type, column.nullable, value);
+    const encoded = encodeValue(column.type, column.nullable, value, foreign);
     fields[column.target] = encoded.field;
     if (encoded.raw !== null) raw.set(column.rawName, encoded.raw);
     if (value === null && complete && !column.nullable && column.type.kind !== 'array')

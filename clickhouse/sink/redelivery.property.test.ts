@@ -180,6 +180,9 @@ test.each([
               signal: new AbortController().signal,
               maxDead: 10,
               shared: false,
+              partition: 0,
+              looked: async () => true,
+              spread: async () => undefined,
               deadKeys: async () => new Set(),
             });
             expect(result.dead).toEqual([]);

@@ -8,6 +8,7 @@ import {
   type LogConsumer,
   type Logger,
   type Registry,
+  type StoredRecord,
   type TableEntry,
   toHubError,
   topicOf,
@@ -15,8 +16,9 @@ import {
 } from '#kernel';
 import { type Applied, applyBatch } from './apply.ts';
 import { controlMessage } from './control.ts';
-import { deadKeys, keepDeadLetters, MAX_OPEN, openDeadLetters } from './dead-letters.ts';
+import { deadKeys, keepDeadLetters, MAX_OPEN, openDeadLetters, stamped } from './dead-letters.ts';
 import { Gate } from './gate.ts';
+import { Looks } from './looks.ts';
 import { LARGE_ROWS, Pace } from './pace.ts';
 import { Rows } from './rows.ts';
 import { Meter, type SinkStats } from './stats.ts';
@@ -67,6 +69,7 @@ export function createSink(options: SinkOptions): Sink {
   const pace = new Pace(config.minFlushMs);
   const meter = new Meter();
   const watermarks = new Watermarks(pool, logger);
+  const looks = new Looks(log);
   const history = new Set(config.history);
   let consumer: LogConsumer | null = null;
   let control: LogConsumer | null = null;
@@ -114,6 +117,14 @@ export function createSink(options: SinkOptions): Sink {
     return count;
   };
 
+  const spread = async ({ topic, partition }: DeliveredBatch, record: StoredRecord): Promise<void> => {
+    const others = Array.from({ length: await partitionsOf(topic) }, (_, index) => index);
+    const batches = others
+      .filter((index) => index !== partition)
+      .map((index) => ({ topic, partition: index, records: [{ key: record.key, value: record.value }] }));
+    await log.append(batches);
+  };
+
   const apply = async (table: SinkTable, batch: DeliveredBatch, signal: AbortSignal): Promise<Applied> => {
     const leave = await gate.enter(signal);
     const rows = buffers.pop() ?? new Rows(1024 * 1024);
@@ -125,6 +136,9 @@ export function createSink(options: SinkOptions): Sink {
             signal,
             maxDead: MAX_OPEN,
             shared: (await partitionsOf(batch.topic)) > 1,
+            partition: batch.partition,
+            spread: (record) => spread(batch, record),
+            looked: (offset, columns) => looks.has(table.entry, batch.partition, offset, columns),
             deadKeys: (keys) => deadKeys(pool, batch.topic, keys),
           });
           // After a failure the connection may still hold the buffer: it is not used again.
@@ -162,9 +176,9 @@ export function createSink(options: SinkOptions): Sink {
     if (dead.length === 0) return;
     const reason = dead[0]!.error.message;
     await refuseMore(table, dead.length, reason);
-    const letters = dead.map(({ record, error }) => ({
+    const letters = dead.map(({ record, error, generation }) => ({
       partition: batch.partition,
-      record: batch.records[record]!,
+      record: stamped(batch.records[record]!, generation),
       error,
     }));
     await keepDeadLetters(pool, table.entry, batch.topic, letters);
@@ -262,9 +276,12 @@ export function createSink(options: SinkOptions): Sink {
   const onControl = async (batch: DeliveredBatch): Promise<void> => {
     const messages = batch.records.flatMap((record) => controlMessage(record.value, logger) ?? []);
     const told = messages.filter((message) => message.type !== 'watermark');
-    const topics = told.flatMap((one) => (one.type === 'table' ? [topicOf(one)] : []));
+    const topics = told.flatMap((one) =>
+      one.type === 'table' || one.type === 'looked' ? [topicOf(one)] : [],
+    );
     for (const topic of topics) tables.get(topic)?.invalidate();
-    if (told.length > 0) await follow();
+    for (const one of told) if (one.type === 'looked') looks.answered(one.ask);
+    if (topics.length > 0 || told.some((one) => one.type === 'source')) await follow();
     for (const topic of topics) consumer?.nudge(topic);
     for (const message of messages) {
       if (message.type !== 'watermark') continue;

@@ -13,7 +13,6 @@ import {
 import {
   type AppliedTable,
   coverShards,
-  createLive,
   ensureHistory,
   evolve,
   isUnchanged,
@@ -22,6 +21,7 @@ import {
   shardsOf,
   widen,
 } from '../tables/index.ts';
+import { type Generation, readGenerations, shapeOf } from './foreign.ts';
 import { compilePlan, type Plan } from './plan.ts';
 
 /** Events wait: their snapshot is not live, or their table is not registered. Ends with a nudge. */
@@ -38,12 +38,29 @@ export class Reshaped extends HubError {
   }
 }
 
+/** How events that name nothing but their columns become rows, by those names. */
+export interface ForeignPlans {
+  /** Newest generation when it was read. */
+  readonly newest: number;
+  readonly generations: readonly Generation[];
+  readonly plans: Map<string, ForeignPlan>;
+}
+
+export interface ForeignPlan {
+  readonly plan: Plan;
+  /** The old row of a delete holds these columns (the key), whatever the event fills the others with; null = all. */
+  readonly deletes: ReadonlySet<string> | null;
+}
+
+export const namesKey = (names: readonly string[]): string => names.join('\0');
+
 /** One captured table as the sink sees it: its state in ClickHouse and the plans made from it. */
 export class SinkTable {
   entry: TableEntry;
   applied: AppliedTable | null = null;
   history: AppliedTable | null = null;
-  latest: Plan | null = null;
+  /** What events need that say neither generation nor version; null = none came yet. */
+  foreign: ForeignPlans | null = null;
   readonly plans = new Map<number, Plan>();
   readonly #warehouse: Warehouse;
   readonly #registry: Registry;
@@ -66,7 +83,7 @@ export class SinkTable {
   invalidate(): void {
     this.applied = null;
     this.history = null;
-    this.latest = null;
+    this.foreign = null;
     this.plans.clear();
   }
 
@@ -81,20 +98,64 @@ export class SinkTable {
     }
   }
 
-  /** Makes a plan for events of `version` (null: the newest), altering the table first if it is older. */
-  plan(version: number | null): Promise<void> {
+  /** Makes a plan for events of `version`, altering the table first if it is older. */
+  plan(version: number): Promise<void> {
+    return this.#alone(async () => void (await this.#plan(version)));
+  }
+
+  async #plan(version: number): Promise<AppliedTable> {
+    let applied = this.applied ?? (await this.#load());
+    const schema = await this.#schema(version);
+    if (schema.version > applied.version) {
+      this.invalidate();
+      applied = await this.#adopt(await evolve(this.#warehouse, applied, schema));
+    }
+    this.plans.set(schema.version, compilePlan(schema, applied, await this.#schema(applied.version)));
+    return applied;
+  }
+
+  /** Reads what is registered of the table's generations. Throws Held while the newest is not described. */
+  readForeign(): Promise<void> {
     return this.#alone(async () => {
-      let applied = this.applied ?? (await this.#load());
-      const schema = version === null ? await this.#registry.latest(this.entry) : await this.#schema(version);
-      if (schema === null) throw new Held(`Schema of ${this.entry.topic} is not registered yet.`);
-      if (schema.version > applied.version) {
-        this.invalidate();
-        applied = await this.#adopt(await evolve(this.#warehouse, applied, schema));
-      }
-      const plan = compilePlan(schema, applied, await this.#schema(applied.version));
-      this.plans.set(schema.version, plan);
-      if (version === null) this.latest = plan;
+      const applied = this.applied ?? (await this.#load());
+      const entry = await this.#registry.table(this.entry);
+      const generations = entry ? await readGenerations(this.#registry, entry, applied.generation) : [];
+      if (!entry || generations.length === 0)
+        throw new Held(`Schema of ${this.entry.topic} is not registered yet.`);
+      this.foreign = { newest: entry.generation, generations, plans: new Map() };
     });
+  }
+
+  /**
+   * Makes a plan for events with these columns, in the live generation; false: a column is unknown to it.
+   * The table is first brought to the generation's newest shape.
+   */
+  planNames(names: readonly string[]): Promise<boolean> {
+    return this.#alone(async () => {
+      const { foreign } = this;
+      const live = foreign?.generations.find(({ generation }) => generation === this.applied?.generation);
+      const shape = live ? shapeOf(live, names) : null;
+      if (!foreign || !shape) return false;
+      const before = this.applied;
+      const applied = await this.#plan(shape.version);
+      if (applied !== before) foreign.plans.clear();
+      this.foreign = foreign;
+      const plan = compilePlan(shape, applied, await this.#schema(applied.version));
+      foreign.plans.set(namesKey(names), { plan, deletes: shape.fullIdentity ? null : new Set(shape.key) });
+      return true;
+    });
+  }
+
+  /**
+   * Before foreign events count as stored: throws Reshaped if a newer generation has been registered since,
+   * to which they may belong. Capture registers it first and notes its place in the log after that, so
+   * whatever passes here lies before that place.
+   */
+  async confirmGeneration(): Promise<void> {
+    const { foreign } = this;
+    if (foreign === null) return;
+    const entry = await this.#registry.table(this.entry);
+    if (entry && entry.generation !== foreign.newest) throw new Reshaped(this.entry.topic);
   }
 
   /** Lets columns hold NULL. Idempotent. */
@@ -154,7 +215,6 @@ export class SinkTable {
 
   async #adopt(applied: AppliedTable): Promise<AppliedTable> {
     this.plans.clear();
-    this.latest = null;
     if (this.#keepsHistory) {
       const schema = await this.#schema(applied.version);
       const history = await ensureHistory(this.#warehouse, schema, applied.generation);
@@ -164,16 +224,6 @@ export class SinkTable {
     }
     this.applied = applied;
     return applied;
-  }
-
-  /** For sources whose snapshot comes through the log (Debezium): an empty table, unless there is one. */
-  create(): Promise<void> {
-    return this.#alone(async () => {
-      const schema = await this.#registry.latest(this.entry);
-      if (schema === null) throw new Held(`Schema of ${this.entry.topic} is not registered yet.`);
-      await createLive(this.#warehouse, schema, this.entry.generation);
-      await this.#load();
-    });
   }
 
   /** Shape changes of one table one after the other, also when several partitions ask at once. */

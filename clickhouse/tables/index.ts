@@ -19,6 +19,6 @@ export {
   wantedColumns,
   warehouseColumn,
 } from './model.ts';
-export { coverShards, createAside, createLive, ensureHistory, makeLive, refreshReader } from './place.ts';
+export { coverShards, createAside, ensureHistory, makeLive, refreshReader } from './place.ts';
 export { Sharder, shardingKey } from './shards.ts';
 export { isUnchanged, readTable } from './state.ts';

@@ -31,23 +31,6 @@ async function onEveryShard(shards: readonly Warehouse[], database: string, tabl
   }
 }
 
-/** An empty live table, unless there is one. */
-export async function createLive(
-  warehouse: Warehouse,
-  schema: TableSchema,
-  generation: number,
-): Promise<void> {
-  const { database, table } = warehouseTableOf(schema);
-  if ((await readTable(warehouse, database, table)) !== null) return;
-  if (warehouse.cluster === undefined) {
-    await warehouse.command(createDatabase(database));
-    await warehouse.command(createTable(schema, generation));
-    return;
-  }
-  await createAside(warehouse, schema, generation);
-  await makeLive(warehouse, database, table, asideName(table, generation));
-}
-
 /**
  * Puts a table built aside in the live one's place. On one server RENAME fails if the live name is
  * taken, EXCHANGE if it is free; whichever fits. In a cluster the table that people read is created anew

@@ -1,4 +1,5 @@
 import type { ScalarType } from '#kernel';
+import { clockText, intervalText, otherText } from './debezium-other.ts';
 import type { ExactJson } from './exact-json.ts';
 import { decimalOf } from './map.ts';
 
@@ -10,7 +11,9 @@ import { decimalOf } from './map.ts';
  * adaptive (its default) counts milliseconds for a declared precision up to 3, else microseconds.
  * Source: Debezium documentation, PostgreSQL connector, "Temporal types", "Decimal types".
  */
-export function debeziumScalar(type: ScalarType, value: ExactJson): string | Buffer | null {
+export function debeziumScalar(type: ScalarType, value: ExactJson, foreign = false): string | Buffer | null {
+  // Texts of types without a kind look like Debezium's base64 of them: who wrote the event has to be known.
+  if (foreign && type.kind === 'other' && value !== null) return otherText(type.sourceType, value);
   if (typeof value === 'boolean') return type.kind === 'bool' || isTextual(type) ? String(value) : null;
   if (typeof value === 'string') return fromText(type, value);
   if (typeof value === 'number') return fromText(type, String(value));
@@ -33,28 +36,47 @@ function fromText(type: ScalarType, text: string): string | Buffer | null {
     case 'bytes':
       return /^[A-Za-z0-9+/]*={0,2}$/.test(text) ? Buffer.from(text, 'base64') : null;
     case 'date':
-      return INTEGER.test(text) ? dateOf(BigInt(text) * 86_400_000_000n) : text;
+      return INTEGER.test(text) ? (INFINITE_DAYS[text] ?? dateOf(BigInt(text) * DAY)) : text;
     case 'timestamp':
       return INTEGER.test(text) ? timestampOf(microseconds(type, text)) : text;
     case 'timestamptz':
       return INTEGER.test(text) ? timestampOf(microseconds(type, text)) : zoned(text);
     case 'time':
-      return INTEGER.test(text) ? clock(microseconds(type, text)) : text;
+      return INTEGER.test(text) ? clockText(microseconds(type, text)) : text;
+    case 'timetz':
+      return text.replace(/Z$/, '+00');
     case 'interval':
-      return INTEGER.test(text)
-        ? `${BigInt(text) / 1_000_000n}.${(BigInt(text) % 1_000_000n).toString().padStart(6, '0')} secs`
-        : text;
-    case 'numeric': {
-      const decimal = decimalOf(type);
-      const looksBinary = !/^[+-]?[\d.]+([eE][+-]?\d+)?$|^NaN$|Infinity$/.test(text);
-      return looksBinary && decimal !== null && type.precision !== undefined
-        ? unscale(text, decimal.scale)
-        : text;
-    }
+      if (INTEGER.test(text)) return intervalText(`P0Y0M0DT0H0M${secondsOf(BigInt(text))}S`);
+      return intervalText(text) ?? text;
+    case 'numeric':
+      return numericOf(type, text);
     default:
       return text;
   }
 }
+
+/** `decimal.handling.mode` string names what is no number; one with a negative scale has zeros behind the point. */
+const NO_NUMBERS: Readonly<Record<string, string>> = {
+  NAN: 'NaN',
+  POSITIVE_INFINITY: 'Infinity',
+  NEGATIVE_INFINITY: '-Infinity',
+};
+
+function numericOf(type: ScalarType, text: string): string | null {
+  if (NO_NUMBERS[text] !== undefined) return NO_NUMBERS[text];
+  if ((type.scale ?? 0) < 0) return text.replace(/\.0*$/, '');
+  const decimal = decimalOf(type);
+  const looksBinary = !/^[+-]?[\d.]+([eE][+-]?\d+)?$|^NaN$|Infinity$/.test(text);
+  return looksBinary && decimal !== null && type.precision !== undefined
+    ? unscale(text, decimal.scale)
+    : text;
+}
+
+/** What its 32-bit count of days since 1970 makes of infinity and -infinity; both are before any real date. */
+const INFINITE_DAYS: Readonly<Record<string, string>> = {
+  '-2147472692': 'infinity',
+  '-2147472691': '-infinity',
+};
 
 /** Debezium's timestamps for infinity and -infinity, in microseconds. */
 const INFINITY = 9_223_372_036_825_200_000n;
@@ -94,30 +116,35 @@ export function timestampOf(micros: bigint): string {
   if (micros === MINUS_INFINITY) return '-infinity';
   const days = floorDiv(micros, DAY);
   const [date, bc] = civil(days).split(' ');
-  return `${date} ${clock(micros - days * DAY)}${bc === undefined ? '' : ' BC'}`;
+  return `${date} ${clockText(micros - days * DAY)}${bc === undefined ? '' : ' BC'}`;
 }
 
-function clock(micros: bigint): string {
-  const two = (n: bigint) => n.toString().padStart(2, '0');
-  const seconds = micros / 1_000_000n;
-  const fraction = (micros % 1_000_000n).toString().padStart(6, '0').replace(/0+$/, '');
-  const base = `${two(seconds / 3600n)}:${two((seconds / 60n) % 60n)}:${two(seconds % 60n)}`;
-  return fraction === '' ? base : `${base}.${fraction}`;
+/** Seconds of a count of microseconds. */
+function secondsOf(micros: bigint): string {
+  const size = micros < 0n ? -micros : micros;
+  const fraction = (size % 1_000_000n).toString().padStart(6, '0');
+  return `${micros < 0n ? '-' : ''}${size / 1_000_000n}.${fraction}`;
 }
 
-/** ISO text with an offset, as UTC. */
+const ISO =
+  /^([+-]?)(\d{4,})(-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:\.(\d+))?(?:Z|([+-])(\d{2})(?::?(\d{2}))?)$/;
+
+/** ISO text with an offset as the source's own in UTC. Years are counted with a year 0. */
 function zoned(text: string): string {
-  const match = /^(\d{4,}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2}(?:\.\d+)?)([+-])(\d{2})(?::?(\d{2}))?$/.exec(
-    text,
-  );
+  const match = ISO.exec(text);
   if (match === null) return text;
-  const [, date = '', time = '', sign, hours = '0', minutes = '0'] = match;
-  const offset = Number(hours) * 60 + Number(minutes);
-  if (offset === 0 || date.length > 10) return text;
-  const [whole = '', fraction = ''] = time.split('.');
-  const shifted = Date.parse(`${date}T${whole}Z`) - (sign === '-' ? -1 : 1) * offset * 60_000;
-  const micros = BigInt(shifted) * 1000n + BigInt(fraction.padEnd(6, '0').slice(0, 6));
-  return timestampOf(micros);
+  const [, sign, digits = '', days = '', time = '', decimals = '', east, hours = '0', minutes = '0'] = match;
+  const offset = (Number(hours) * 60 + Number(minutes)) * (east === '-' ? -1 : 1);
+  const fraction = decimals.padEnd(6, '0').slice(0, 6).replace(/0+$/, '');
+  if (offset !== 0 && digits.length === 4 && sign === '') {
+    const shifted = Date.parse(`${digits}${days}T${time}Z`) - offset * 60_000;
+    const moment = timestampOf(BigInt(shifted) * 1000n + BigInt(decimals.padEnd(6, '0').slice(0, 6)));
+    return moment.replace(/( BC)?$/, '+00$1');
+  }
+  if (offset !== 0) return text;
+  const year = Number(`${sign}${digits}`);
+  const shown = String(year > 0 ? year : 1 - year).padStart(4, '0');
+  return `${shown}${days} ${time}${fraction === '' ? '' : `.${fraction}`}+00${year > 0 ? '' : ' BC'}`;
 }
 
 /** Debezium's `precise` decimals: base64 of a big-endian two's complement integer. */

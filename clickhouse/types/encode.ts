@@ -63,14 +63,15 @@ function tryScalar(type: ScalarType, value: string): Plain | null {
 }
 
 /**
- * An event's value as a field. Takes the native encoding of kernel/change-event.ts and Debezium's.
+ * An event's value as a field. Takes the native encoding of kernel/change-event.ts and Debezium's; `foreign`:
+ * Debezium wrote it, for certain.
  * `nullable` decides what an odd numeric becomes. NULL comes back as `\N` whatever `nullable` says:
  * the caller widens the column. Throws VALUE_UNSTORABLE.
  */
-export function encodeValue(type: ColumnType, nullable: boolean, value: ExactJson): Encoded {
-  if (type.kind === 'array') return encodeArray(type.element, type.sourceType, value);
+export function encodeValue(type: ColumnType, nullable: boolean, value: ExactJson, foreign = false): Encoded {
+  if (type.kind === 'array') return encodeArray(type.element, type.sourceType, value, foreign);
   if (value === null) return { field: NULL_FIELD, raw: null };
-  const text = debeziumScalar(type, value);
+  const text = debeziumScalar(type, value, foreign);
   if (text === null) throw unstorable(type, value);
   if (typeof text !== 'string') return { field: escapeBytes(text), raw: null };
   return encodeText(type, nullable, text);
@@ -90,7 +91,7 @@ export function encodeSourceText(type: ColumnType, nullable: boolean, text: stri
   return encodeValue(type, nullable, text);
 }
 
-function encodeArray(element: ScalarType, sourceType: string, value: ExactJson): Encoded {
+function encodeArray(element: ScalarType, sourceType: string, value: ExactJson, foreign: boolean): Encoded {
   if (value === null) return { field: '[]', raw: NULL_ARRAY };
   if (typeof value === 'string') {
     const parsed = parseArray(value);
@@ -101,7 +102,7 @@ function encodeArray(element: ScalarType, sourceType: string, value: ExactJson):
   if (!Array.isArray(value)) throw unstorable({ kind: 'array', element, sourceType }, value);
   const elements = (value as readonly ExactJson[]).map((item) => {
     if (item === null) return null;
-    const text = debeziumScalar(element, item);
+    const text = debeziumScalar(element, item, foreign);
     if (text === null) throw unstorable(element, item);
     return typeof text === 'string' ? text : `\\x${text.toString('hex')}`;
   });

@@ -5,6 +5,13 @@ interface NewSource {
   readonly kind: 'postgres' | 'yugabytedb';
   /** `table` or `schema.table`; absent = every table of the database. */
   readonly tables?: readonly string[];
+  /** What reads its changes; default: the hub itself. */
+  readonly engine?: 'native' | 'debezium';
+  /** For engine debezium. */
+  readonly debezium?: {
+    readonly snapshot?: 'hub' | 'debezium';
+    readonly connector?: Readonly<Record<string, unknown>>;
+  };
 }
 
 interface VerifyRequest {

@@ -1,6 +1,15 @@
 import { fileURLToPath } from 'node:url';
-import { addSource, pauseSource, removeSource, resnapshotSource, resumeSource, verifyTables } from '#cdc';
+import {
+  addSource,
+  type EngineSetup,
+  pauseSource,
+  removeSource,
+  resnapshotSource,
+  resumeSource,
+  verifyTables,
+} from '#cdc';
 import { discardDeadLetters, replayDeadLetters } from '#clickhouse';
+import { usesKafka } from '#stream';
 import { createHttpServer, type HubServices } from '../http/index.ts';
 import { readHubFile } from '../state/index.ts';
 import type { Role, RoleContext } from './context.ts';
@@ -27,10 +36,12 @@ export async function runApi(context: RoleContext): Promise<Role> {
   };
 }
 
-function services({ pool, log, registry, warehouse }: RoleContext): HubServices {
+function services({ pool, log, registry, warehouse, settings }: RoleContext): HubServices {
+  const { connect, log: logSettings } = settings.config;
+  const setup: EngineSetup = { connect, log: usesKafka(logSettings) ? 'kafka' : 'embedded' };
   return {
     sources: {
-      add: (source) => addSource(pool, log, source),
+      add: (source) => addSource(pool, log, source, setup),
       pause: (name) => pauseSource(pool, log, name),
       resume: (name) => resumeSource(pool, log, name),
       remove: (name, options) => removeSource(pool, log, name, options),

@@ -17,6 +17,7 @@ export async function runCapture(context: RoleContext): Promise<Role> {
     retentionMs: settings.config.log.retentionHours * 3_600_000,
     retentionBytes: settings.config.log.retentionBytes,
     instance: settings.instance,
+    connect: settings.config.connect,
   });
   await capture.start();
   return {

@@ -74,6 +74,18 @@ export async function testWorld(cluster?: TestCluster): Promise<World> {
     const value = Buffer.from(JSON.stringify(message));
     await log.append([{ topic: CONTROL_TOPIC, partition: 0, records: [{ key: null, value }] }]);
   };
+  // Plays capture, which has nothing new to register whenever it is asked to look.
+  const capture = log.consume({
+    group: null,
+    topics: [CONTROL_TOPIC],
+    from: 'start',
+    async onBatch({ records }) {
+      for (const { value } of records) {
+        const message = JSON.parse(value!.toString()) as ControlMessage;
+        if (message.type === 'look') await control({ ...message, type: 'looked' });
+      }
+    },
+  });
   return {
     pool,
     log,
@@ -156,6 +168,7 @@ export async function testWorld(cluster?: TestCluster): Promise<World> {
       }
     },
     async [Symbol.asyncDispose]() {
+      await capture.stop();
       await Promise.all(sinks.map((sink) => sink.stop()));
       await test.stop();
       await pool.end();

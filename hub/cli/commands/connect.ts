@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { Command, Option } from 'commander';
-import { HubError } from '#kernel';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { HubError, userError } from '#kernel';
 import { columns, formatBytes, formatDuration, type SourceStatus, type Status } from '../../status/index.ts';
 import type { HubClient } from '../client.ts';
 import { connect, withHub } from '../context.ts';
@@ -43,15 +43,34 @@ const addCommand = (): Command =>
       new Option('--kind <kind>', 'kind of database').choices(['postgres', 'yugabytedb']).default('postgres'),
     )
     .option('--tables <a,b>', 'only these tables (schema.table, or table in public)', list)
+    .addOption(
+      new Option('--engine <engine>', 'what reads the changes: the hub, or Debezium in Kafka Connect')
+        .choices(['native', 'debezium'])
+        .default('native'),
+    )
+    .addOption(
+      new Option('--snapshot <who>', 'with --engine debezium: who reads the rows that are there').choices([
+        'hub',
+        'debezium',
+      ]),
+    )
+    .option('--set <property=value...>', 'with --engine debezium: a property of the connector', property, {})
     .option('--wait', 'return when every table streams')
     .addHelpText(
       'after',
-      '\nExamples:\n  bac connect add shop --url postgres://reader:secret@db.example:5432/shop --wait\n  bac connect add crm --url postgres://... --tables accounts,sales.deals',
+      '\nExamples:\n  bac connect add shop --url postgres://reader:secret@db.example:5432/shop --wait\n  bac connect add crm --url postgres://... --tables accounts,sales.deals\n  bac connect add erp --url postgres://... --engine debezium --set max.batch.size=4096',
     )
-    .action(async (name: string, options: Common & { kind: string; tables?: string[]; wait?: boolean }) => {
+    .action(async (name: string, options: AddOptions) => {
       const hub = reach(options);
-      const { url, kind, tables } = options;
-      await hub.post('/api/v1/sources', { name, url, kind, ...(tables ? { tables } : {}) });
+      const { url, kind, tables, engine } = options;
+      await hub.post('/api/v1/sources', {
+        name,
+        url,
+        kind,
+        engine,
+        ...(tables ? { tables } : {}),
+        ...debeziumOptions(options),
+      });
       const source = options.wait ? await untilStreaming(hub, name) : null;
       if (options.json) return printJson(source ?? { name });
       print(
@@ -60,6 +79,33 @@ const addCommand = (): Command =>
           : `Source ${name} added. Watch it with \`bac status\`.`,
       );
     });
+
+interface AddOptions extends Common {
+  kind: string;
+  tables?: string[];
+  engine: string;
+  snapshot?: string;
+  set: Record<string, string>;
+  wait?: boolean;
+}
+
+/** `--set a=b --set c=d` gathered. */
+function property(text: string, before: Record<string, string>): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('Give property=value.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+function debeziumOptions({ engine, snapshot, set }: AddOptions): object {
+  const given = snapshot !== undefined || Object.keys(set).length > 0;
+  if (!given) return {};
+  if (engine === 'debezium') return { debezium: { snapshot, connector: set } };
+  throw userError(
+    'OPTION_INVALID',
+    '--snapshot and --set are for sources that Debezium reads.',
+    'Add --engine debezium.',
+  );
+}
 
 const listCommand = (): Command =>
   command('list', 'show the sources').action(async (options: Common) => {

@@ -21,6 +21,15 @@ const newSource = z.strictObject({
     ),
   kind: z.enum(['postgres', 'yugabytedb']).default('postgres'),
   tables: z.array(TABLE).min(1, 'Name at least one table, or leave the list out').max(5000).optional(),
+  engine: z.enum(['native', 'debezium']).default('native'),
+  debezium: z
+    .strictObject({
+      snapshot: z.enum(['hub', 'debezium']).optional(),
+      connector: z
+        .record(z.string().max(200), z.union([z.string().max(2000), z.number(), z.boolean()]))
+        .optional(),
+    })
+    .optional(),
 });
 
 /** Sources: what is captured from where. */

@@ -1,0 +1,257 @@
+import {
+  CONTROL_TOPIC,
+  type HubError,
+  type LogPosition,
+  tableKey,
+  toHubError,
+  topicOf,
+  transientError,
+} from '#kernel';
+import { controlBatch, lookMessage } from '../capture/control.ts';
+import { Ground, type SessionOptions, unbroken } from '../capture/ground.ts';
+import type { CaptureOptions, SourceRow } from '../capture/types.ts';
+import { dropSlot, ensureSlot, type SlotStatus, slotStatus } from '../slots/index.ts';
+import { Connector, connectClientOf } from './connector.ts';
+import { debeziumSchema } from './options.ts';
+import { Progress } from './progress.ts';
+import { refusal } from './refusal.ts';
+import { type ConnectorConfig, renderConnector } from './render.ts';
+
+const WATCH_MS = 1000;
+const RESCAN_MS = 5000;
+const RETRY_FAILED_MS = 60_000;
+/** From here on a slot can be marked for standbys, which tells the hub's slot from one that Debezium made. */
+const MARKED_FROM = 170_000;
+
+/**
+ * One unbroken attendance of a source that Debezium reads: the connector is kept running in Kafka Connect,
+ * and everything that its events do not say is seen to here: publication and slot, which tables there are,
+ * their shapes and generations, their snapshots, and how far the log is complete. Resolves when `signal`
+ * says stop (the connector goes on); rejects with what broke it.
+ */
+export const attendDebezium = (options: SessionOptions): Promise<void> =>
+  unbroken(options.signal, (stack, signal, fail) => new Attendance(options, stack, signal, fail).run());
+
+/** The connector of a source, or null if the hub reads it by itself. */
+export function connectorOf(
+  { connect, logger }: Pick<CaptureOptions, 'connect' | 'logger'>,
+  source: Pick<SourceRow, 'name' | 'options'>,
+): Connector | null {
+  if (source.options.engine !== 'debezium') return null;
+  return new Connector(connectClientOf(connect), source.name, logger);
+}
+
+class Attendance {
+  readonly #options: SessionOptions;
+  readonly #stack: AsyncDisposableStack;
+  readonly #signal: AbortSignal;
+  readonly #ground: Ground;
+  readonly #connector: Connector;
+  readonly #config: ConnectorConfig;
+  readonly #snapshotByDebezium: boolean;
+  /** Topics whose present generation Debezium itself lays down, through the log. */
+  readonly #through = new Set<string>();
+  #fresh = false;
+  #marks = false;
+  #slotSeen = false;
+  #progress!: Progress;
+
+  constructor(
+    options: SessionOptions,
+    stack: AsyncDisposableStack,
+    signal: AbortSignal,
+    fail: (error: unknown) => void,
+  ) {
+    this.#options = options;
+    this.#stack = stack;
+    this.#signal = signal;
+    const { source, capture, logger } = options;
+    const settings = debeziumSchema.parse(source.options.debezium ?? {});
+    this.#snapshotByDebezium = settings.snapshot === 'debezium';
+    this.#connector = new Connector(connectClientOf(capture.connect, signal), source.name, logger);
+    this.#config = renderConnector({
+      name: source.name,
+      kind: source.kind,
+      url: source.url,
+      options: settings,
+      partitions: capture.partitions,
+      retentionMs: capture.retentionMs,
+    });
+    this.#ground = new Ground(options, stack, signal, fail, {
+      from: (topic) => this.#from(topic),
+      snapshot: (schema, generation) => this.#emptyTable(schema, generation),
+      beforeSlot: () => this.#beforeSlot(),
+      makeSlot: () => this.#makeSlot(),
+      isWhole: async (status) => this.#isOurs(status),
+      refuses: refusal,
+    });
+  }
+
+  async run(): Promise<void> {
+    const { capture, meter, source } = this.#options;
+    const ground = this.#ground;
+    meter.state('connecting');
+    await this.#connector.reach(this.#config);
+    await ground.connect();
+    this.#marks = await this.#canMark();
+    await ground.open();
+    this.#fresh = false;
+    await this.#answerLooks();
+    await this.#connector.ensure(this.#config);
+    this.#progress = new Progress({
+      log: capture.log,
+      source: source.name,
+      meter,
+      moment: () => ground.client.moment(),
+    });
+    this.#state(null);
+    ground.every(Progress.EVERY_MS, () => this.#tellProgress());
+    ground.every(WATCH_MS, () => this.#watch());
+    ground.every(capture.rescanMs ?? RESCAN_MS, () => this.#maintain());
+    await new Promise<void>((resolve) => ground.onEnd(async () => resolve()));
+  }
+
+  #state(problem: HubError | null): void {
+    const { meter } = this.#options;
+    if (problem) meter.state(problem.code === 'CONNECTOR_FAILED' ? 'failed' : 'connecting', problem);
+    else meter.state(this.#ground.snapshots.busy ? 'snapshotting' : 'streaming');
+  }
+
+  async #watch(): Promise<void> {
+    try {
+      this.#state(await this.#connector.watch());
+    } catch (thrown) {
+      const error = toHubError(thrown);
+      if (this.#signal.aborted || error.code === 'CONNECTOR_GONE') throw thrown;
+      // Connect may be away for a while; what it has written goes on being sunk.
+      this.#state(error);
+    }
+  }
+
+  async #tellProgress(): Promise<void> {
+    if (this.#ground.client.profile.currentPosition === null) {
+      await this.#progress.committed(await this.#connector.client.offsets(this.#connector.name));
+      return;
+    }
+    const status = await this.#slotStatus();
+    if (status.confirmedLsn !== null) await this.#progress.confirmed(status.confirmedLsn);
+  }
+
+  async #maintain(): Promise<void> {
+    this.#assertSlot(await this.#slotStatus());
+    await this.#ground.maintain(0);
+    for (const topic of await this.#progress.cutTopics()) {
+      const table = [...this.#ground.book.tables].find((one) => one.topic === topic);
+      if (!table || table.muted) continue;
+      this.#options.logger.error({ topic }, 'the topic was deleted or cut; its table begins anew');
+      const { capture } = this.#options;
+      const { partitions, retentionMs, retentionBytes } = capture;
+      await capture.log.ensureTopic(topic, { partitions, retentionMs, retentionBytes });
+      await this.#ground.book.begin(table);
+    }
+  }
+
+  #slotStatus(): Promise<SlotStatus> {
+    const { client, slot } = this.#ground;
+    return client.use((connection) => slotStatus(connection, slot, client.profile));
+  }
+
+  /** Debezium makes a slot that is missing by itself, and says nothing of what went by in between. */
+  #assertSlot(status: SlotStatus): void {
+    this.#slotSeen ||= status.exists;
+    const missing = !status.exists && this.#slotSeen;
+    if (!missing && status.walStatus !== 'lost' && (!status.exists || this.#isOurs(status))) return;
+    throw transientError(
+      'SLOT_LOST',
+      `Replication slot ${this.#ground.slot} is gone: all tables begin anew.`,
+    );
+  }
+
+  #isOurs(status: SlotStatus): boolean {
+    return !this.#marks || this.#snapshotByDebezium || status.failover !== false;
+  }
+
+  async #canMark(): Promise<boolean> {
+    const { client } = this.#ground;
+    if (!client.profile.byteLsn) return false;
+    const { rows } = await client.use((connection) =>
+      connection.query<{ version: number }>("SELECT current_setting('server_version_num')::int4 AS version"),
+    );
+    return rows[0]!.version >= MARKED_FROM;
+  }
+
+  async #beforeSlot(): Promise<void> {
+    await this.#connector.release();
+    this.#fresh = true;
+    const { client, slot } = this.#ground;
+    // Debezium's own snapshot is whole only with a slot that it makes with it.
+    if (this.#snapshotByDebezium) await client.use((connection) => dropSlot(connection, slot));
+  }
+
+  async #makeSlot(): Promise<number> {
+    if (this.#snapshotByDebezium) return 0;
+    const { client, slot } = this.#ground;
+    const made = await client.use((connection) =>
+      ensureSlot(connection, slot, client.profile, { failover: this.#marks }),
+    );
+    return made.consistentPoint;
+  }
+
+  async #from(topic: string): Promise<LogPosition> {
+    if (this.#fresh && this.#snapshotByDebezium) this.#through.add(topic);
+    else this.#through.delete(topic);
+    const info = (await this.#options.capture.log.topics(topic)).find((one) => one.topic === topic);
+    const offsets = Object.fromEntries((info?.extents ?? []).map(({ end }, partition) => [partition, end]));
+    return { offsets, lsn: this.#ground.slotBegan };
+  }
+
+  /** A table whose rows come through the log is live, and empty, from the start. */
+  async #emptyTable(
+    schema: Parameters<CaptureOptions['target']['begin']>[0],
+    generation: number,
+  ): Promise<boolean> {
+    if (!this.#through.has(topicOf(schema))) return false;
+    const { target, registry } = this.#options.capture;
+    await target.begin(schema, generation, false);
+    await target.finish(schema, generation);
+    await registry.updateTable(schema, { state: 'streaming', error: null });
+    return true;
+  }
+
+  /** Sinks that meet events which the registered shapes do not explain ask for a look at the catalog. */
+  async #answerLooks(): Promise<void> {
+    const { capture, source, logger } = this.#options;
+    const { book } = this.#ground;
+    const consumer = capture.log.consume({
+      group: null,
+      topics: [CONTROL_TOPIC],
+      from: 'end',
+      onBatch: async ({ records }) => {
+        const asked = records
+          .flatMap((record) => lookMessage(record) ?? [])
+          .filter((one) => one.source === source.name);
+        if (asked.length === 0) return;
+        await book.rescan(RETRY_FAILED_MS, 0);
+        for (const { schema, table: name, columns, ask } of asked) {
+          const table = book.table(tableKey({ schema, table: name }));
+          const known = (column: string): boolean =>
+            table?.versions.some((version) => version.columns.some((one) => one.name === column)) ?? true;
+          if (table && !columns.every(known)) {
+            logger.warn(
+              { table: table.topic, columns },
+              'events have columns that came and went; table begins anew',
+            );
+            await book.begin(table);
+          }
+          await capture.log.append([
+            controlBatch({ type: 'looked', source: source.name, schema, table: name, ask }),
+          ]);
+        }
+      },
+      onError: (err) => logger.warn({ err }, 'a look at the catalog failed, will be asked for again'),
+    });
+    this.#stack.defer(() => consumer.stop());
+    await consumer.ready;
+    this.#signal.throwIfAborted();
+  }
+}
