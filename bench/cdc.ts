@@ -1,3 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type KafkaCluster, startKafka } from '#deploy/kafka';
+import { silentLogger } from '#kernel';
 import { drainSlot } from './support/drain.ts';
 import { createOrders, runMix, TABLES } from './support/orders.ts';
 import { median, openRig, peakMemoryMiB } from './support/rig.ts';
@@ -6,32 +11,67 @@ import { captureBench, currentLsn, waitForWatermark } from './support/source.ts'
 export interface CdcOptions {
   readonly changes?: number;
   readonly runs?: number;
+  /** `kafka`: every run is done twice, with the embedded log and with a broker of its own (deploy/kafka). */
+  readonly log?: 'embedded' | 'kafka';
 }
 
 /**
  * 1,000,000 row changes wait in the slot; time until all are queryable in ClickHouse, from the start
  * of the capture process on. Beside it, in the same run, the bare drain of the same slot content.
  */
-export async function benchCdc({ changes = 1_000_000, runs = 3 }: CdcOptions = {}): Promise<object> {
-  const results = [];
-  for (let run = 0; run < runs; run += 1) results.push(await once(changes));
-  const rate = median(results.map((result) => result.rowsPerSecond));
-  const limit = median(results.map((result) => result.bareDrainPerSecond));
+export async function benchCdc({
+  changes = 1_000_000,
+  runs = 3,
+  log = 'embedded',
+}: CdcOptions = {}): Promise<object> {
+  const embedded: Run[] = [];
+  const kafka: Run[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    embedded.push(await once(changes));
+    if (log === 'kafka') kafka.push(await onceOnKafka(changes));
+  }
+  const figures = summary(embedded);
+  if (log === 'embedded') return { benchmark: 'cdc', changes, ...figures };
+  const there = summary(kafka);
   return {
     benchmark: 'cdc',
+    log,
     changes,
+    kafkaToEmbedded: Number((there.rowsPerSecond / figures.rowsPerSecond).toFixed(2)),
+    embedded: figures,
+    kafka: there,
+  };
+}
+
+type Run = Awaited<ReturnType<typeof once>>;
+
+function summary(runs: readonly Run[]) {
+  const rate = median(runs.map((result) => result.rowsPerSecond));
+  const limit = median(runs.map((result) => result.bareDrainPerSecond));
+  return {
     rowsPerSecond: rate,
     bareDrainPerSecond: limit,
     ratio: Number((rate / limit).toFixed(2)),
-    runs: results,
+    runs,
   };
+}
+
+async function onceOnKafka(changes: number): Promise<Run> {
+  const dir = mkdtempSync(join(tmpdir(), 'bac-bench-kafka-'));
+  const broker = await startKafka({ dir, brokers: 1, throughput: true, log: silentLogger() });
+  try {
+    return await once(changes, broker);
+  } finally {
+    await broker.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
 }
 
 /** What capture names the publication of source `bench`. */
 const PUBLICATION = 'bac_bench';
 
-async function once(changes: number) {
-  await using rig = await openRig();
+async function once(changes: number, broker?: KafkaCluster) {
+  await using rig = await openRig({}, broker?.bootstrap);
   await rig.pool.query('CREATE SCHEMA bench');
   for (const table of TABLES) await rig.pool.query(createOrders(table));
   const sink = await rig.start('sink');
@@ -63,6 +103,7 @@ async function once(changes: number) {
       capture: peakMemoryMiB(again.pid),
       sink: peakMemoryMiB(sink.pid),
       clickhouse: peakMemoryMiB(rig.pids.clickhouse),
+      ...(broker ? { broker: peakMemoryMiB(broker.pids().brokers[0]!) } : {}),
     },
   };
 }

@@ -5,7 +5,8 @@ import { benchTransaction } from './transaction.ts';
 
 /** Benchmarks by name. Each returns one JSON document with its figures and what it is compared with. */
 export const BENCHMARKS = {
-  cdc: (runs?: number) => benchCdc({ ...(runs === undefined ? {} : { runs }) }),
+  cdc: (runs?: number, log?: 'embedded' | 'kafka') =>
+    benchCdc({ ...(runs === undefined ? {} : { runs }), ...(log === undefined ? {} : { log }) }),
   snapshot: (runs?: number) => benchSnapshot({ ...(runs === undefined ? {} : { runs }) }),
   freshness: () => benchFreshness(),
   transaction: () => benchTransaction(),

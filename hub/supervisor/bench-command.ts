@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { HubError } from '#kernel';
 
 /** `bac bench NAME`: runs one benchmark on engines of its own in a temporary folder. */
@@ -8,8 +8,11 @@ export function benchCommand(): Command {
     .description('measure this machine: cdc, snapshot, freshness, transaction')
     .argument('<name>', names.join(', '))
     .option('--runs <n>', 'repeat and report the median', Number)
+    .addOption(
+      new Option('--log <kind>', 'cdc: measure Kafka beside the embedded log').choices(['embedded', 'kafka']),
+    )
     .option('--json', 'print one JSON document (always the case; accepted for symmetry)')
-    .action(async (name: string, flags: { runs?: number }) => {
+    .action(async (name: string, flags: { runs?: number; log?: 'embedded' | 'kafka' }) => {
       const { BENCHMARKS } = await import('../../bench/index.ts');
       const benchmark = BENCHMARKS[name as (typeof names)[number]];
       if (!benchmark)
@@ -17,6 +20,6 @@ export function benchCommand(): Command {
           next: `Choose one of: ${names.join(', ')}.`,
         });
       process.stderr.write('Measuring; this takes minutes and both cores ...\n');
-      process.stdout.write(`${JSON.stringify(await benchmark(flags.runs), null, 2)}\n`);
+      process.stdout.write(`${JSON.stringify(await benchmark(flags.runs, flags.log), null, 2)}\n`);
     });
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -80,21 +80,28 @@ export async function testHub(options: TestHubOptions = {}): Promise<TestHub> {
   await new Promise<void>((resolve, reject) => {
     const take = (line: string): void => {
       output.push(line);
-      if (/^\s*Open http/.test(line)) resolve();
+      if (/^\s*(Open http|Running:)/.test(line)) resolve();
     };
     createInterface({ input: child.stdout }).on('line', take);
     createInterface({ input: child.stderr }).on('line', take);
     child.once('exit', () => reject(new Error(`the hub ended:\n${output.join('\n')}`)));
   });
-  const hubFile = (): { addresses: Record<string, string>; processes: Record<string, number> } =>
-    JSON.parse(readFileSync(join(stateDir, 'hub.json'), 'utf8'));
+  /** A hub with some roles only, on engines of others, holds no state folder. */
+  const hubFile = (): { addresses: Record<string, string>; processes: Record<string, number> } => {
+    const file = join(stateDir, 'hub.json');
+    return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { addresses: {}, processes: {} };
+  };
   const { addresses } = hubFile();
-  const password = readFileSync(join(stateDir, 'postgres', 'password'), 'utf8').trim();
+  const secret = (...path: string[]): string => {
+    const file = join(stateDir, ...path);
+    return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  };
+  const password = secret('postgres', 'password');
   return {
     stateDir,
     addresses,
     postgresUrl: `postgresql://postgres:${password}@${addresses.postgres}/bac`,
-    key: readFileSync(join(stateDir, 'key'), 'utf8').trim(),
+    key: secret('key'),
     output,
     processes: () => hubFile().processes,
     bac: (...args) => runBac(args, env),
