@@ -83,6 +83,7 @@ def compose() -> None:
         if not str(port).startswith("127.0.0.1:")
     ]
     check("ports are published on loopback only", open_ports)
+    check("compose.yaml, what services refer to", references(model))
     with tempfile.TemporaryDirectory() as folder:
         for profiles in ("", "debezium", "monitoring", "debezium,monitoring"):
             chosen = dict(model)
@@ -100,6 +101,26 @@ def compose() -> None:
             loaded = json.loads(done.stdout)["services"] if done.returncode == 0 else {}
             problems = [] if done.returncode == 0 else done.stderr.strip().splitlines() or ["failed"]
             check(f"compose.yaml, profiles [{profiles}]", problems, f"{len(loaded)} services")
+
+
+def references(model: dict) -> list[str]:
+    """Which the loader lets pass: names of others, and waiting for the health of what has no health check."""
+    services = model["services"]
+    found = []
+    for name, service in services.items():
+        for needed, how in service.get("depends_on", {}).items():
+            other = services.get(needed)
+            if other is None:
+                found.append(f"{name} depends on {needed}, which is not there")
+            elif how["condition"] == "service_healthy" and "healthcheck" not in other:
+                found.append(f"{name} waits for the health of {needed}, which has no check")
+            elif not set(other.get("profiles", [])) <= set(service.get("profiles", [])):
+                found.append(f"{name} depends on {needed}, which is not in its profiles")
+        for kind in ("networks", "secrets"):
+            found += [f"{name}: no {kind[:-1]} {used}" for used in service.get(kind, []) if used not in model[kind]]
+        sources = [str(volume).split(":")[0] for volume in service.get("volumes", [])]
+        found += [f"{name}: no volume {used}" for used in sources if "/" not in used and used not in model["volumes"]]
+    return found
 
 
 def monitoring() -> None:

@@ -166,7 +166,7 @@ test('keda: the number of sinks follows the lag of their group, nobody else sets
   });
   expect(scaled.triggers[0].metadata).toMatchObject({
     bootstrapServers: 'kafka-0:9093,kafka-1:9093,kafka-2:9093',
-    consumerGroup: 'bac.sink',
+    consumerGroup: 'bac.bac.sink',
     lagThreshold: '250000',
     sasl: 'scram_sha512',
     tls: 'enable',

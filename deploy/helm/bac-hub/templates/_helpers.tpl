@@ -125,8 +125,12 @@ spec:
             {{- include "bac-hub.secretEnv" (dict "root" .root "variable" "BAC_POSTGRES_URL" "key" "postgres-url") | nindent 12 }}
             {{- include "bac-hub.secretEnv" (dict "root" .root "variable" "BAC_CLICKHOUSE_PASSWORD" "key" "clickhouse-password") | nindent 12 }}
             {{- if .root.Values.kafka.sasl }}
-            {{- include "bac-hub.secretEnv" (dict "root" .root "variable" "BAC_KAFKA_USERNAME" "key" "kafka-username") | nindent 12 }}
-            {{- include "bac-hub.secretEnv" (dict "root" .root "variable" "BAC_KAFKA_PASSWORD" "key" "kafka-password") | nindent 12 }}
+            {{- include "bac-hub.secretEnv" (dict "root" .root "variable" "BAC_KAFKA_SASL_USERNAME" "key" "kafka-username") | nindent 12 }}
+            {{- include "bac-hub.secretEnv" (dict "root" .root "variable" "BAC_KAFKA_SASL_PASSWORD" "key" "kafka-password") | nindent 12 }}
+            {{- end }}
+            {{- if .root.Values.kafka.caSecret }}
+            - name: BAC_KAFKA_TLS_CA_FILE
+              value: /etc/bac-hub-kafka/ca.crt
             {{- end }}
             {{- if eq .role "api" }}
             - name: BAC_OWNER_KEY_FILE
@@ -168,6 +172,11 @@ spec:
             - name: config
               mountPath: /etc/bac-hub
               readOnly: true
+            {{- if .root.Values.kafka.caSecret }}
+            - name: kafka-ca
+              mountPath: /etc/bac-hub-kafka
+              readOnly: true
+            {{- end }}
             {{- if eq .role "api" }}
             - name: keys
               mountPath: /etc/bac-hub-keys
@@ -181,6 +190,13 @@ spec:
         - name: config
           configMap:
             name: {{ include "bac-hub.name" .root }}
+        {{- with .root.Values.kafka.caSecret }}
+        - name: kafka-ca
+          secret:
+            secretName: {{ . }}
+            items:
+              - { key: ca.crt, path: ca.crt }
+        {{- end }}
         {{- if eq .role "api" }}
         - name: keys
           secret:
