@@ -228,7 +228,9 @@ export const DASHBOARDS: readonly Dashboard[] = [
             title: 'Lag of the sinks by topic',
             kind: 'time',
             unit: 'short',
-            queries: { '{{topic}}': 'sum by (topic) (kafka_consumergroup_lag{consumergroup="bac.bac.sink"})' },
+            queries: {
+              '{{topic}}': 'sum by (topic) (kafka_consumergroup_lag{consumergroup="bac.bac.sink"})',
+            },
           },
           {
             title: 'Written a second by topic',

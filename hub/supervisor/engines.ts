@@ -15,7 +15,7 @@ export type Run = <R extends Running>(name: string, launch: () => Promise<R>) =>
 export interface EngineOptions {
   readonly config: Config;
   readonly chosen: ChosenPorts;
-  /** Needed only where an engine is embedded. */
+  /** Needed only where an engine or the log is embedded. */
   readonly folder: StateFolder | null;
   readonly logger: Logger;
   readonly reporter: Reporter;
@@ -118,9 +118,9 @@ export async function startClickHouse(
 }
 
 /** What tells the log of this hub from any other; waits for Kafka where that is the log. */
-export async function findLog(at: EngineOptions & { readonly folder: StateFolder }): Promise<string> {
+export async function findLog(at: EngineOptions): Promise<string> {
   const { config, reporter } = at;
-  if (!usesKafka(config.log)) return logIdentity(at.folder.log);
+  if (!usesKafka(config.log)) return logIdentity(at.folder!.log);
   let identity = '';
   await waitForServer(
     'Kafka',

@@ -1,7 +1,8 @@
 import { Writable } from 'node:stream';
 import pg from 'pg';
 import { createWarehouse, migrateWarehouse } from '#clickhouse';
-import { type ChosenPorts, type Config, createLogger, type Logger, migrateState } from '#kernel';
+import { type ChosenPorts, type Config, createLogger, type Logger, migrateState, toHubError } from '#kernel';
+import { usesKafka } from '#stream';
 import type { RoleName, RoleSettings } from '../roles/index.ts';
 import { openStateFolder, type StateFolder } from '../state/index.ts';
 import { prepareDemo, waitForSnapshot } from './demo.ts';
@@ -46,12 +47,12 @@ type Closer = () => Promise<void>;
  */
 export async function up(options: UpOptions): Promise<Hub> {
   const { config } = options;
-  const folder = openStateFolder(config.stateDir);
+  const folder = openFolder(config);
   const alone = startsEngines(config) || options.roles.includes('api');
-  if (alone) folder.claim(options.version);
+  if (alone) folder?.claim(options.version);
   const instance = instanceName(config, folder, alone);
   const logs =
-    config.logTo === 'stdout'
+    config.logTo === 'stdout' || !folder
       ? standardOutput()
       : rotatingLog(folder.logs, alone ? 'hub.log' : `hub-${instance}.log`);
   const logger = createLogger({ role: 'supervisor', level: config.logLevel, destination: logs });
@@ -64,7 +65,7 @@ export async function up(options: UpOptions): Promise<Hub> {
     await Promise.all(roles.map(({ unit }) => unit.stop()));
     for (const unit of engines.toReversed()) await unit.stop();
     for (const close of closers) await close();
-    folder.release();
+    folder?.release();
     await new Promise<void>((resolve) => logs.end(resolve));
   };
   try {
@@ -89,7 +90,7 @@ export async function up(options: UpOptions): Promise<Hub> {
 
 interface Starting extends Omit<UpOptions, 'reporter'> {
   readonly instance: string;
-  readonly folder: StateFolder;
+  readonly folder: StateFolder | null;
   readonly reporter: Reporter;
   readonly logs: Writable;
   readonly logger: Logger;
@@ -101,11 +102,12 @@ interface Starting extends Omit<UpOptions, 'reporter'> {
 async function startAll(at: Starting): Promise<Record<string, string>> {
   const { config, folder, logger, engines, roleUnits, signal } = at;
   const addresses: Record<string, string> = {};
+  const logDir = folder?.log ?? ''; // without a folder the log is elsewhere
   const publish = (): void => {
     const processes = [...engines, ...roleUnits.map(({ unit }) => unit)]
       .map((unit) => unit.status())
       .filter((status) => status.pid !== null);
-    folder.publish({
+    folder?.publish({
       addresses,
       processes: Object.fromEntries(processes.map(({ name, pid }) => [name, pid!])),
     });
@@ -145,9 +147,9 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
       config: { ...config, http: { ...config.http, port: http.port } },
       postgresUrl,
       clickhouse: { url: clickhouse.url, user, password: clickhouse.password, cluster },
-      logDir: folder.log,
+      logDir,
       logIdentity: identity,
-      stateRoot: folder.root,
+      stateRoot: config.stateDir,
       sessionSecret,
       instance: at.instance,
       demo: at.demo,
@@ -167,7 +169,7 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
       );
     }
     publish();
-    if (at.demo) await prepareDemo({ ...at, pool, postgresUrl, logDir: folder.log });
+    if (at.demo) await prepareDemo({ ...at, pool, postgresUrl, logDir });
     if (at.roles.includes('worker')) await startRoleUnit('worker');
     if (at.demo && at.roles.includes('capture') && at.roles.includes('sink'))
       await waitForSnapshot(pool, at.reporter, signal);
@@ -177,6 +179,17 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
     await pool.end();
   }
   return addresses;
+}
+
+/** The state folder; null where nothing has to be in it and it cannot be written. */
+function openFolder(config: Config): StateFolder | null {
+  if (startsEngines(config) || !usesKafka(config.log)) return openStateFolder(config.stateDir);
+  try {
+    return openStateFolder(config.stateDir);
+  } catch (error) {
+    if (toHubError(error).code === 'STATE_DIR_UNWRITABLE') return null;
+    throw error;
+  }
 }
 
 /** The web page's port; only the api listens on it. */
