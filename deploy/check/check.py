@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 DEPLOY = Path(__file__).resolve().parent.parent
 CHART = DEPLOY / "helm" / "bac-hub"
@@ -76,6 +77,13 @@ def compose() -> None:
     mounts = [str(volume).split(":")[0] for service in model["services"].values() for volume in service.get("volumes", [])]
     gone = [f"{path} does not exist" for path in mounts if path.startswith("./") and not (DEPLOY / path).exists()]
     check("mounted files exist", gone)
+    broken = []
+    for file in sorted(DEPLOY.glob("compose/**/*.xml")):
+        try:
+            ElementTree.parse(file)
+        except ElementTree.ParseError as error:
+            broken.append(f"{file.name}: {error}")
+    check("XML of ClickHouse and Keeper is well-formed", broken)
     open_ports = [
         f"{name} listens beyond loopback: {port}"
         for name, service in model["services"].items()

@@ -1,10 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '#kernel';
 
 /** What the chart renders (deploy/helm/golden, kept true by `npm run check:deploy`), asked as an operator would. */
 const FOLDER = new URL('./golden/', import.meta.url);
+const folder = mkdtempSync(join(tmpdir(), 'bac-test-chart-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 const NAMES = readdirSync(FOLDER).map((file) => file.replace('.yaml', ''));
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests of many kinds
@@ -88,9 +92,19 @@ describe.each(NAMES)('%s', (name) => {
 
   test('bac.yaml is one the hub takes, and holds no secret', () => {
     const [config] = of(name, 'ConfigMap').filter((item) => item.data['bac.yaml']);
-    const file = config.data['bac.yaml'] as string;
-    expect(file).not.toMatch(/password|secret|postgresql:/i);
-    expect(parse(file).clickhouse.url).toMatch(/^http/);
+    const text = config.data['bac.yaml'] as string;
+    expect(text).not.toMatch(/password|secret|postgresql:/i);
+    const file = join(folder, `${name}.yaml`);
+    writeFileSync(file, text);
+    const taken = loadConfig({ file, env: { BAC_KAFKA_SASL_USERNAME: 'hub', BAC_KAFKA_SASL_PASSWORD: 'x' } });
+    expect(taken.clickhouse.url).toMatch(/^https?:/);
+    expect(taken.log.kafka.brokers.length).toBeGreaterThan(0);
+    expect(taken.log.partitions).toBeGreaterThan(1);
+    if (name === 'keda') {
+      expect(taken.log.kafka).toMatchObject({ tls: { enabled: true }, sasl: { mechanism: 'scram-sha-512' } });
+      expect(taken.clickhouse.cluster).toMatchObject({ name: 'main' });
+      expect(taken.connect.url).toBe('http://connect:8083');
+    }
   });
 
   test('keys of the deployment reach the api only', () => {
