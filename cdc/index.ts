@@ -32,9 +32,11 @@ export {
 } from './snapshot/index.ts';
 export {
   type ColumnDifference,
+  createVerifySchedule,
   type Difference,
   type TableReport,
   type VerifyOptions,
   type VerifyReport,
+  type VerifySchedule,
   verifyTables,
 } from './verify/index.ts';

@@ -153,6 +153,14 @@ export const configSchema = z.strictObject({
       history: z.array(z.string()).default([]),
     })
     .prefault({}),
+  verify: z
+    .strictObject({
+      /** Hours between two comparisons of a table with its source; 0 = never. Absent: 24 for YugabyteDB, which tells nothing of TRUNCATE, never for PostgreSQL. */
+      everyHours: z.coerce.number().min(0).optional(),
+      /** Whether what differs is repaired, or only reported. */
+      repair: z.boolean().default(true),
+    })
+    .prefault({}),
   demo: z
     .strictObject({
       enabled: z.union([z.boolean(), z.stringbool()]).default(true),

@@ -1,4 +1,5 @@
 export { createCapture } from './capture.ts';
+export { acquireLease, type Lease } from './lease.ts';
 export {
   addSource,
   type EngineSetup,
@@ -7,5 +8,6 @@ export {
   removeSource,
   resnapshotSource,
   resumeSource,
+  scheduleSource,
 } from './sources.ts';
 export type { Capture, CaptureOptions, CaptureStats, SourceStats } from './types.ts';

@@ -14,6 +14,7 @@ const rowSchema = z.object({
     tables: z.array(z.string()).optional(),
     resnapshot: z.array(z.string()).optional(),
     keepTables: z.boolean().optional(),
+    verify: z.object({ everyHours: z.number().optional(), repair: z.boolean().optional() }).optional(),
   }),
   desired: z.enum(['running', 'paused', 'removing']),
   slot: z.string().nullable(),

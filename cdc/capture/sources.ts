@@ -9,7 +9,7 @@ import {
 } from '../debezium/index.ts';
 import { CONTROL_TOPIC_CONFIG, controlBatch } from './control.ts';
 import { sourceNames } from './source-rows.ts';
-import type { EngineName, SourceOptions, SourceRow } from './types.ts';
+import type { EngineName, SourceOptions, SourceRow, VerifyOption } from './types.ts';
 
 export interface NewSource {
   /** Also the warehouse database's name. */
@@ -118,6 +118,19 @@ export async function resnapshotSource(
     [name, JSON.stringify(wanted)],
   );
   await tell(log, name);
+}
+
+/**
+ * How often the source's tables are compared with it by themselves (hours, 0 = never) and whether what
+ * differs is repaired; null = as configured. Errors: SOURCE_NOT_FOUND (user).
+ */
+export async function scheduleSource(pool: Pool, name: string, verify: VerifyOption | null): Promise<void> {
+  await assertSource(pool, name);
+  await pool.query(
+    `UPDATE bac.sources SET options = CASE WHEN $2::jsonb IS NULL THEN options - 'verify'
+       ELSE options || jsonb_build_object('verify', $2::jsonb) END WHERE name = $1`,
+    [name, verify === null ? null : JSON.stringify(verify)],
+  );
 }
 
 async function want(

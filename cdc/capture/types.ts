@@ -49,6 +49,14 @@ export interface SourceOptions {
   readonly resnapshot?: readonly string[] | undefined;
   /** Removal leaves the warehouse tables where they are. */
   readonly keepTables?: boolean | undefined;
+  /** How often tables are compared with the source by themselves; what is absent is the configuration's. */
+  readonly verify?: VerifyOption | undefined;
+}
+
+export interface VerifyOption {
+  /** 0 = never. */
+  readonly everyHours?: number | undefined;
+  readonly repair?: boolean | undefined;
 }
 
 export type SourceState = 'connecting' | 'snapshotting' | 'streaming' | 'paused' | 'failed' | 'standby';

@@ -12,6 +12,7 @@ import {
 } from '#kernel';
 import { connectionError, type SourceKind } from '../catalog/index.ts';
 import { openSessions, type Sessions } from '../snapshot/index.ts';
+import { recordVerification } from './record.ts';
 import type { TableReport, VerifyReport } from './report.ts';
 import { TableComparison } from './table.ts';
 
@@ -29,6 +30,8 @@ export interface VerifyOptions {
   /** How long to wait for the warehouse to catch up before a difference counts. Default 30 s. */
   readonly catchUpMs?: number;
   readonly signal?: AbortSignal;
+  /** Wall clock, ms since 1970. */
+  readonly now?: () => number;
   readonly onProgress?: (facts: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -40,7 +43,7 @@ interface Source {
 
 /**
  * Compares source and warehouse while both are live, table by table; with `repair` makes the warehouse
- * equal. A table that cannot be compared is reported as skipped; the others go on.
+ * equal. Keeps each table's result in `bac.verifications`. A table that cannot be compared is reported as skipped; the others go on.
  * Errors: SOURCE_NOT_FOUND, TABLE_NOT_FOUND, SOURCE_UNREACHABLE and the like (user), REPAIR_NEEDS_LOG.
  */
 export async function verifyTables(options: VerifyOptions): Promise<VerifyReport> {
@@ -54,7 +57,12 @@ export async function verifyTables(options: VerifyOptions): Promise<VerifyReport
     const tables = await tablesOf(options, source);
     const sessions = openSessions(source.url, 2);
     try {
-      for (const entry of tables) reports.push(await verifyTable(options, source, sessions, entry));
+      for (const entry of tables) {
+        const began = (options.now ?? Date.now)();
+        const report = await verifyTable(options, source, sessions, entry);
+        reports.push(report);
+        await recordVerification(options.pool, entry, began, report);
+      }
     } catch (error) {
       options.signal?.throwIfAborted();
       throw connectionError(error, source.url);

@@ -65,6 +65,17 @@ function gauges(status: Status | null): Registry {
     rate: family('bac_table_rows_per_second', 'Rows applied a second over the last seconds', table),
     rows: family('bac_table_rows', 'Rows in the warehouse', [...table, 'kind']),
     dead: family('bac_table_dead_letters', 'Open dead letters', table),
+    verified: family(
+      'bac_table_verified_timestamp_seconds',
+      'When the table was last compared with its source to the end',
+      table,
+    ),
+    verifiedState: family(
+      'bac_table_verified_state',
+      'What the last comparison found, 1 for the present state',
+      [...table, 'state'],
+    ),
+    differences: family('bac_table_verified_differences', 'Rows that differed and were not repaired', table),
     failed: family('bac_table_failed', 'Whether the table has stopped with an error', table),
   };
   for (const role of status.roles) {
@@ -85,6 +96,12 @@ function gauges(status: Status | null): Registry {
       set.rows(entry.rows, { ...labels, kind: entry.rowsKind });
       set.dead(entry.deadLetters, labels);
       set.failed(entry.state === 'failed' ? 1 : 0, labels);
+      const { verification } = entry;
+      if (verification === null) continue;
+      const { comparedAt, state, differences, repaired } = verification;
+      set.verified(comparedAt === null ? null : Date.parse(comparedAt) / 1000, labels);
+      set.verifiedState(1, { ...labels, state });
+      set.differences(differences - repaired, labels);
     }
   }
   family('bac_log_bytes', 'Bytes kept in the log')(status.log.bytes);

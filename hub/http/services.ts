@@ -45,6 +45,8 @@ export interface HubServices {
     remove(name: string, options: { readonly dropTables: boolean }): Promise<void>;
     /** `tables` as `schema.table`; absent = all. */
     resnapshot(name: string, tables?: readonly string[]): Promise<void>;
+    /** How often its tables are compared with it by themselves; null = as configured. */
+    schedule(name: string, verify: { everyHours?: number; repair?: boolean } | null): Promise<void>;
   };
   readonly verify: (
     request: VerifyRequest,

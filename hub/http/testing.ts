@@ -4,7 +4,15 @@ import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { addSource, createCapture, pauseSource, removeSource, resnapshotSource, resumeSource } from '#cdc';
+import {
+  addSource,
+  createCapture,
+  pauseSource,
+  removeSource,
+  resnapshotSource,
+  resumeSource,
+  scheduleSource,
+} from '#cdc';
 import { createSink, createSnapshotTarget, discardDeadLetters, replayDeadLetters } from '#clickhouse';
 import {
   type ChangeLog,
@@ -85,6 +93,7 @@ export async function testHub(
       resume: (name) => resumeSource(pool, log, name),
       remove: (name, choice) => removeSource(pool, log, name, choice),
       resnapshot: (name, tables) => resnapshotSource(pool, log, name, tables),
+      schedule: (name, verify) => scheduleSource(pool, name, verify),
     },
     deadLetters: {
       replay: (choice) => replayDeadLetters(pool, log, choice),

@@ -6,6 +6,7 @@ import {
   removeSource,
   resnapshotSource,
   resumeSource,
+  scheduleSource,
   verifyTables,
 } from '#cdc';
 import { discardDeadLetters, replayDeadLetters } from '#clickhouse';
@@ -46,6 +47,7 @@ function services({ pool, log, registry, warehouse, settings }: RoleContext): Hu
       resume: (name) => resumeSource(pool, log, name),
       remove: (name, options) => removeSource(pool, log, name, options),
       resnapshot: (name, tables) => resnapshotSource(pool, log, name, tables),
+      schedule: (name, verify) => scheduleSource(pool, name, verify),
     },
     verify: (request, onProgress, signal) =>
       verifyTables({ pool, registry, warehouse, log, ...request, onProgress, signal }),

@@ -1,11 +1,30 @@
 import { startSimulator } from '#apps';
+import { createVerifySchedule } from '#cdc';
 import type { Role, RoleContext } from './context.ts';
+import { counter } from './figures.ts';
 
-/** Keeps the demo business alive; later also pipelines, syncs and alerts. */
+/** Compares tables with their sources by schedule, and keeps the demo business alive. */
 export async function runWorker(context: RoleContext): Promise<Role> {
   const { settings, logger } = context;
-  if (!settings.demo || settings.config.demo.rate === 0) return { stats: () => ({}), stop: async () => {} };
-  const { seed, rate } = settings.config.demo;
-  const simulator = startSimulator({ url: settings.postgresUrl, seed, rate, logger });
-  return { stats: () => simulator.stats(), stop: () => simulator.stop() };
+  const { config, instance } = settings;
+  const schedule = createVerifySchedule({ ...context, config: config.verify, instance });
+  const { seed, rate } = config.demo;
+  const simulator =
+    settings.demo && rate > 0 ? startSimulator({ url: settings.postgresUrl, seed, rate, logger }) : null;
+  schedule.start();
+  return {
+    stats: () => ({ ...simulator?.stats(), verify: schedule.stats() }),
+    figures: () => {
+      const { verified, repaired, failed } = schedule.stats();
+      return [
+        counter('bac_verify_tables_total', 'Tables compared with their source by schedule', verified),
+        counter('bac_verify_repaired_rows_total', 'Rows repaired by schedule', repaired),
+        counter('bac_verify_failures_total', 'Comparisons that broke off', failed),
+      ];
+    },
+    async stop() {
+      await schedule.stop();
+      await simulator?.stop();
+    },
+  };
 }

@@ -78,6 +78,7 @@ function tableStatus(
     generation: row.generation,
     version: row.version,
     deadLetters: row.deadLetters,
+    verification: row.verification,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import type { Problem } from './types.ts';
+import type { Problem, Verification } from './types.ts';
 
 const problem = z
   .object({ code: z.string(), message: z.string(), next: z.string().optional() })
@@ -55,6 +55,7 @@ export interface TableRow {
   /** Smallest watermark over the table's partitions. */
   watermark: Date | null;
   deadLetters: number;
+  verification: Verification | null;
 }
 
 export interface RoleRow {
@@ -75,12 +76,15 @@ const SOURCES = `SELECT name, kind, url, desired, state, error, slot, confirmed_
 
 const TABLES = `SELECT t.source, t.schema_name AS schema, t.table_name AS "table", t.topic, t.state, t.generation,
   t.version, t.snapshot_rows::float8 AS "snapshotRows", t.estimated_rows::float8 AS "estimatedRows", t.error,
-  w.committed_at AS watermark, coalesce(d.count, 0)::int AS "deadLetters"
+  w.committed_at AS watermark, coalesce(d.count, 0)::int AS "deadLetters",
+  CASE WHEN v.state IS NOT NULL THEN jsonb_build_object('at', v.started_at, 'comparedAt', v.compared_at, 'state', v.state,
+    'differences', v.differences, 'repaired', v.repaired, 'reason', v.reason) END AS verification
   FROM bac.tables t
   LEFT JOIN (SELECT source, schema_name, table_name, nullif(min(committed_at), timestamptz 'epoch') AS committed_at
     FROM bac.watermarks GROUP BY 1, 2, 3) w USING (source, schema_name, table_name)
   LEFT JOIN (SELECT source, schema_name, table_name, count(*) AS count
     FROM bac.dead_letters WHERE state = 'open' GROUP BY 1, 2, 3) d USING (source, schema_name, table_name)
+  LEFT JOIN bac.verifications v USING (source, schema_name, table_name)
   ORDER BY t.source, t.schema_name, t.table_name`;
 
 const ROLES = `SELECT role, instance, data, (extract(epoch FROM now() - updated_at) * 1000)::float8 AS "ageMs"

@@ -37,6 +37,7 @@ const table = (name: string, change: Partial<TableRow> = {}): TableRow => ({
   error: null,
   watermark: new Date(NOW - 120),
   deadLetters: 0,
+  verification: null,
   ...change,
 });
 const readings = (tables: TableRow[], change: Partial<Readings> = {}, sources = [source()]): Readings => ({
@@ -152,7 +153,16 @@ test('the text form lines up, shows errors with their next step, and has no colo
   const sources = assemble(
     readings(
       [
-        table('a'),
+        table('a', {
+          verification: {
+            at: new Date(NOW - 3 * 3_600_000).toISOString(),
+            comparedAt: null,
+            state: 'different',
+            differences: 1200,
+            repaired: 200,
+            reason: null,
+          },
+        }),
         table('b', { state: 'failed', error: { code: 'BAD', message: 'It broke.', next: 'Mend it.' } }),
       ],
       {},
@@ -183,6 +193,7 @@ test('the text form lines up, shows errors with their next step, and has no colo
   };
   const text = statusText(status, { colour: false });
   expect(text).toContain('    BAD It broke.\n    Mend it.\n');
+  expect(text).toContain('different 1,000, 3 h 0 min ago\n');
   expect(text).not.toContain('\u001b');
   const lines = text.split('\n').filter((line) => /^ {2}(table|public)/.test(line));
   expect(new Set(lines.slice(0, 3).map((line) => line.length)).size).toBe(1);

@@ -32,7 +32,8 @@ export function statusText(status: Status, { colour }: TextOptions): string {
     '',
     `${formatCount(totals.tables)} tables of ${formatCount(totals.sources)} sources   ${formatRate(totals.rowsPerSecond)} rows/s   freshness ${formatDuration(totals.freshnessP50Ms)} median, ${formatDuration(totals.freshnessMaxMs)} worst   ${formatCount(totals.deadLetters)} dead letters`,
   ];
-  for (const source of status.sources) lines.push('', ...sourceLines(source, paint));
+  const now = Date.parse(status.at);
+  for (const source of status.sources) lines.push('', ...sourceLines(source, now, paint));
   if (status.sources.length === 0) {
     lines.push(
       '',
@@ -72,19 +73,20 @@ export function statusText(status: Status, { colour }: TextOptions): string {
 
 type Paint = (name: string | undefined, text: string) => string;
 
-function sourceLines(source: SourceStatus, paint: Paint): string[] {
+function sourceLines(source: SourceStatus, now: number, paint: Paint): string[] {
   const lag = source.lagBytes === null ? 'slot lag –' : `slot lag ${formatBytes(source.lagBytes)}`;
   const lines = [
     `${paint('bold', source.name)}  ${paint(STATE_COLOUR[source.state], source.state)}  ${source.url}  ${paint(STATE_COLOUR[source.lagAlarm], lag)}`,
   ];
   if (source.error) lines.push(...problem(source.error, paint));
-  const head = ['table', 'state', 'rows', 'fresh', 'waiting', 'rows/s', 'dead'];
-  const rows = source.tables.map((table) => tableCells(table));
-  const right = [2, 3, 4, 5, 6];
+  const head = ['table', 'state', 'rows', 'fresh', 'waiting', 'rows/s', 'dead', 'verified'];
+  const rows = source.tables.map((table) => tableCells(table, now));
+  const right = [2, 3, 4, 5, 6, 7];
   lines.push(
     ...columns([head, ...rows], right, (text, column, row) => {
       if (row === head) return paint('dim', text);
       if (column === 1) return paint(STATE_COLOUR[row[1]!.split(' ')[0]!], text);
+      if (column === 7) return paint(VERIFIED_COLOUR[row[7]!.split(' ')[0]!], text);
       return column === 6 && row[6] !== '0' ? paint('bad', text) : text;
     }),
   );
@@ -99,7 +101,24 @@ const problem = (error: { code: string; message: string; next?: string }, paint:
   ...(error.next ? [`    ${error.next}`] : []),
 ];
 
-const tableCells = (table: TableStatus): string[] => [
+const VERIFIED_COLOUR: Readonly<Record<string, string>> = {
+  ok: 'good',
+  repaired: 'warn',
+  skipped: 'warn',
+  different: 'bad',
+  failed: 'bad',
+};
+
+/** What the last comparison found, and how long ago. */
+function verifiedText({ verification }: TableStatus, now: number): string {
+  if (verification === null) return '–';
+  const { state, at, differences, repaired } = verification;
+  const count = state === 'repaired' ? repaired : state === 'different' ? differences - repaired : null;
+  const found = count === null ? state : `${state} ${formatCount(count)}`;
+  return `${found}, ${formatDuration(Math.max(0, now - Date.parse(at)))} ago`;
+}
+
+const tableCells = (table: TableStatus, now: number): string[] => [
   `${table.schema}.${table.table}`,
   table.snapshotProgress === null
     ? table.state
@@ -109,6 +128,7 @@ const tableCells = (table: TableStatus): string[] => [
   formatCount(table.lagEvents),
   formatRate(table.rowsPerSecond),
   formatCount(table.deadLetters),
+  verifiedText(table, now),
 ];
 
 /** Rows as padded lines, indented by two; `right` lists the columns aligned right. */

@@ -101,6 +101,19 @@ export interface TableStatus {
   readonly generation: number;
   readonly version: number;
   readonly deadLetters: number;
+  /** Last comparison with the source, by schedule or by `bac verify`; null = never. */
+  readonly verification: Verification | null;
+}
+
+export interface Verification {
+  /** When it began. */
+  readonly at: string;
+  /** When the last one began that was made to the end; null = none was. */
+  readonly comparedAt: string | null;
+  readonly state: 'ok' | 'different' | 'repaired' | 'skipped' | 'failed';
+  readonly differences: number;
+  readonly repaired: number;
+  readonly reason: string | null;
 }
 
 export interface RoleStatus {

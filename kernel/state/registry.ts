@@ -92,7 +92,14 @@ export function createRegistry(pool: Pool): Registry {
       return (rowCount ?? 0) > 0;
     },
     async removeTable(id) {
-      for (const table of ['snapshot_chunks', 'watermarks', 'dead_letters', 'table_versions', 'tables']) {
+      for (const table of [
+        'snapshot_chunks',
+        'watermarks',
+        'dead_letters',
+        'verifications',
+        'table_versions',
+        'tables',
+      ]) {
         await pool.query(`DELETE FROM bac.${table} WHERE ${BY_ID}`, idOf(id));
       }
     },

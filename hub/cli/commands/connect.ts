@@ -26,13 +26,14 @@ const reach = (options: Common): HubClient => connect({ url: options.hub, key: o
 
 export function connectCommand(): Command {
   return new Command('connect')
-    .description('capture databases: add, list, pause, resume, remove, resnapshot')
+    .description('capture databases: add, list, pause, resume, remove, resnapshot, schedule')
     .addCommand(addCommand())
     .addCommand(listCommand())
     .addCommand(simple('pause', 'stop reading a source; its slot keeps the changes', 'paused'))
     .addCommand(simple('resume', 'go on where reading stopped', 'resumed'))
     .addCommand(removeCommand())
-    .addCommand(resnapshotCommand());
+    .addCommand(resnapshotCommand())
+    .addCommand(scheduleCommand());
 }
 
 const addCommand = (): Command =>
@@ -152,6 +153,27 @@ const resnapshotCommand = (): Command =>
       const answer = await hub.post(`/api/v1/sources/${encodeURIComponent(name)}/resnapshot`, body);
       const source = options.wait ? await untilStreaming(hub, name) : null;
       options.json ? printJson(source ?? answer) : print(`Source ${name} is being copied afresh.`);
+    });
+
+/** Hours of `24`, `24h`, `7d`; `never` is 0, `default` null. */
+function hours(text: string): number | null {
+  if (text === 'default') return null;
+  if (text === 'never') return 0;
+  const match = /^(\d+(?:\.\d+)?)(h|d)?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('Give hours (12h), days (7d), never or default.');
+  return Number(match[1]) * (match[2] === 'd' ? 24 : 1);
+}
+
+const scheduleCommand = (): Command =>
+  command('schedule', 'how often the tables are compared with their source by themselves')
+    .argument('<name>', 'source')
+    .requiredOption('--every <time>', 'hours (12h), days (7d), never, or default (as configured)', hours)
+    .option('--no-repair', 'only report what differs')
+    .addHelpText('after', '\nExample:\n  bac connect schedule shop --every 12h --no-repair')
+    .action(async (name: string, options: Common & { every: number | null; repair: boolean }) => {
+      const body = { everyHours: options.every, ...(options.repair ? {} : { repair: false }) };
+      const answer = await reach(options).post(`/api/v1/sources/${encodeURIComponent(name)}/schedule`, body);
+      options.json ? printJson(answer) : print(`Source ${name}: schedule changed.`);
     });
 
 const SETTLED = new Set(['streaming', 'unsupported', 'dropped']);

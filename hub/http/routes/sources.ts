@@ -117,6 +117,29 @@ export function sourceRoutes({ collector, services, pool, registry }: RouteConte
       },
     }),
     route({
+      method: 'POST',
+      path: '/api/v1/sources/:name/schedule',
+      summary: 'How often the tables are compared with their source by themselves',
+      scope: 'write',
+      params: named,
+      body: z.strictObject({
+        /** 0 = never; null = as configured. */
+        everyHours: z.number().min(0).max(8784).nullable(),
+        repair: z.boolean().optional(),
+      }),
+      answer: 'The source’s name.',
+      handle: async ({ params, body }) => {
+        await mustExist(params.name);
+        const { everyHours, repair } = body;
+        const asked = {
+          ...(everyHours === null ? {} : { everyHours }),
+          ...(repair === undefined ? {} : { repair }),
+        };
+        await services.sources.schedule(params.name, Object.keys(asked).length === 0 ? null : asked);
+        return { name: params.name };
+      },
+    }),
+    route({
       method: 'DELETE',
       path: '/api/v1/sources/:name',
       summary: 'Stop capturing for good and drop the slot; warehouse tables stay unless `dropTables`',
