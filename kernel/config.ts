@@ -25,7 +25,7 @@ const kafkaSchema = z.strictObject({
     ])
     .pipe(z.array(broker))
     .default([]),
-  /** Names this hub to the brokers and begins the names of its consumer groups. */
+  /** Names this hub to the brokers; any other than the default goes in front of its groups' names too. */
   clientId: z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,100}$/)

@@ -88,6 +88,11 @@ export interface TableSchema extends TableId {
   readonly since?: StreamPosition;
   /** Only of a generation's first shape, where events do not say which generation they belong to. */
   readonly from?: LogPosition;
+  /**
+   * Only of a generation's first shape: over how many partitions its keys are spread. A topic that is widened
+   * later keeps them where they are, so that all changes of a key stay in order, until the next generation.
+   */
+  readonly partitions?: number;
 }
 
 /** Where a generation's events begin in the log: what lies before is in its snapshot. */

@@ -24,7 +24,7 @@ export class Changes {
   readonly #options: ChangesOptions;
   readonly #decoder = new Decoder();
   readonly #routes = new Map<number, Route>();
-  readonly #lanes = new Map<CapturedTable, Emit>();
+  readonly #lanes = new Map<CapturedTable, { readonly partitions: number; readonly emit: Emit }>();
   readonly #block = new TransactionBlock();
   /** Commit position of the transaction at hand; 0 = between transactions. */
   #commit = 0;
@@ -154,13 +154,14 @@ export class Changes {
     try {
       const schema = await book.resolve(route, table, this.#commit, lsn);
       if (schema === null || schema.keyRule === 'none') return null;
-      let emit = this.#lanes.get(table);
-      if (!emit) {
-        emit = writer.lanes(table.topic, table.partitions);
-        this.#lanes.set(table, emit);
+      const { generation, partitions } = table;
+      let lanes = this.#lanes.get(table);
+      if (lanes?.partitions !== partitions) {
+        lanes = { partitions, emit: writer.lanes(table.topic, partitions) };
+        this.#lanes.set(table, lanes);
       }
       const { relation } = route;
-      const { generation, partitions } = table;
+      const { emit } = lanes;
       route.encoder = new TableEncoder({ schema, relation, generation, partitions, emit });
     } catch (error) {
       await this.#options.onTableFailed(table, error);

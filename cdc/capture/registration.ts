@@ -156,7 +156,8 @@ export class Registration {
       error: null,
     };
     const since = { commit: position, change: 0, snapshot: true };
-    let schema: TableSchema = { ...found.schema, version, since };
+    table.partitions = await this.#ensureTopic(id);
+    let schema: TableSchema = { ...found.schema, version, since, partitions: table.partitions };
     const { from } = this.#options;
     if (from) {
       // The generation is told before its place in the log is taken, so that no sink can have counted an
@@ -211,6 +212,8 @@ export class Registration {
     }
     table.versions = versions;
     table.generation = entry.generation;
+    // A topic made anew may have fewer.
+    table.partitions = Math.min(versions[0]?.partitions ?? table.partitions, table.partitions);
   }
 
   async #ensureTopic(id: TableId): Promise<number> {

@@ -6,7 +6,8 @@ import type { Relation } from '../pgoutput/index.ts';
 export interface CapturedTable {
   readonly id: TableId;
   readonly topic: string;
-  readonly partitions: number;
+  /** Over which its keys are spread: those the topic had when its generation began. */
+  partitions: number;
   generation: number;
   /** Shapes since the newest snapshot, oldest first; empty for a table that never was captured. */
   versions: TableSchema[];

@@ -28,6 +28,13 @@ export const CODE = {
   FENCED_INSTANCE_ID: 82,
 } as const;
 
+/** The coordinator of a group is being found, loaded or has moved: ask again shortly. */
+export const COORDINATOR_MOVES: ReadonlySet<number> = new Set([
+  CODE.COORDINATOR_LOADING,
+  CODE.COORDINATOR_NOT_AVAILABLE,
+  CODE.NOT_COORDINATOR,
+]);
+
 const DENIED: ReadonlySet<number> = new Set([
   CODE.TOPIC_AUTHORIZATION_FAILED,
   CODE.GROUP_AUTHORIZATION_FAILED,
@@ -88,7 +95,11 @@ const isConnectionError = (error: unknown): boolean =>
 export const closed = (): HubError => new HubError('LOG_CLOSED', 'The log is closed.');
 
 export const unknownTopic = (topic: string): HubError =>
-  userError('LOG_TOPIC_UNKNOWN', `Topic ${topic} does not exist.`, 'Create it first.');
+  userError(
+    'LOG_TOPIC_UNKNOWN',
+    `Topic ${topic} does not exist.`,
+    'Create it first. If it was deleted, changes in it that were not stored yet are gone: compare (`bac verify`) and load again (`bac connect resnapshot`).',
+  );
 
 export const unknownPartition = (topic: string, partition: number, partitions: number): HubError =>
   userError(

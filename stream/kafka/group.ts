@@ -4,7 +4,7 @@ import { matches, type TopicPattern } from '../patterns.ts';
 import type { Brokers, Link } from './brokers.ts';
 import { createCommits, type Generation } from './commits.ts';
 import { type JoinedGroup, MemberAssignment, MemberMetadata } from './driver.ts';
-import { CODE, codeOf } from './errors.ts';
+import { CODE, COORDINATOR_MOVES, codeOf } from './errors.ts';
 import { hubName, wireName } from './names.ts';
 import {
   type Assigned,
@@ -266,7 +266,8 @@ export function joinGroup(
           if (code === CODE.UNKNOWN_MEMBER_ID) memberId = '';
           else if (code === null || code === CODE.NOT_COORDINATOR) coordinator = null;
           if (code !== CODE.REBALANCE_IN_PROGRESS) {
-            onFailure(error);
+            // The very first group of a cluster waits until Kafka has made its topic of offsets.
+            if (code === null || !COORDINATOR_MOVES.has(code)) onFailure(error);
             coordinator = null;
             await bell.wait(RETRY_MS);
           }

@@ -3,7 +3,15 @@ import { decodeBatches } from './batch.ts';
 import { openBrokers, type TlsOptions, translated } from './brokers.ts';
 import { createConsumer, type KafkaConsumer } from './consumer.ts';
 import type { SaslOptions } from './driver.ts';
-import { CODE, closed, ProtocolError, unknownPartition, unknownTopic } from './errors.ts';
+import {
+  CODE,
+  COORDINATOR_MOVES,
+  closed,
+  codeOf,
+  ProtocolError,
+  unknownPartition,
+  unknownTopic,
+} from './errors.ts';
 import { hubName } from './names.ts';
 import { openProducer } from './producer.ts';
 import { fetchRequest } from './requests.ts';
@@ -12,7 +20,7 @@ import { extents, openTopics } from './topics.ts';
 export interface KafkaLogOptions {
   /** `host:port` of some brokers; the others are learned from them. */
   readonly brokers: readonly string[];
-  /** Names this hub to the brokers, and begins the names of its consumer groups. Default `bac`. */
+  /** Names this hub to the brokers. Any other than the default `bac` goes in front of its groups' names too. */
   readonly clientId?: string;
   readonly tls?: TlsOptions | null;
   readonly sasl?: SaslOptions | null;
@@ -29,6 +37,7 @@ export interface KafkaLogOptions {
   readonly log: Logger;
 }
 
+const DEFAULT_CLIENT = 'bac';
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 const SESSION_MS = 10_000;
 const DELIVERY_MS = 120_000;
@@ -43,7 +52,7 @@ const STALE: ReadonlySet<number> = new Set([
 
 /** The cluster's own id. Errors: LOG_UNREACHABLE, LOG_AUTH_FAILED (transient). */
 export async function kafkaClusterId(options: KafkaLogOptions): Promise<string> {
-  const brokers = openBrokers({ ...options, clientId: options.clientId ?? 'bac' });
+  const brokers = openBrokers({ ...options, clientId: options.clientId ?? DEFAULT_CLIENT });
   try {
     return await translated(brokers, async () => (await brokers.refresh([])).clusterId);
   } finally {
@@ -57,7 +66,8 @@ export async function kafkaClusterId(options: KafkaLogOptions): Promise<string> 
  * is out of the way. Kafka enforces retention itself.
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<ChangeLog> {
-  const clientId = options.clientId ?? 'bac';
+  const clientId = options.clientId ?? DEFAULT_CLIENT;
+  const groupPrefix = clientId === DEFAULT_CLIENT ? '' : `${clientId}.`;
   const logger = options.log;
   const cluster = { brokers: options.brokers, clientId, tls: options.tls, sasl: options.sasl, log: logger };
   // Whoever waits for replicas on the producer's connection must not hold up the rest.
@@ -80,6 +90,19 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<ChangeLog>
     for (const consumer of consumers) consumer.look();
   };
 
+  const committedOffsets = async (groupId: string) => {
+    for (const until = performance.now() + STALE_MS; ; ) {
+      try {
+        const anywhere = await brokers.any();
+        const { coordinator } = await anywhere.call((broker) => broker.findGroupCoordinator({ groupId }));
+        const link = brokers.at(coordinator);
+        return (await link.call((broker) => broker.offsetFetch({ groupId, topics: [] }))).responses;
+      } catch (error) {
+        if (!COORDINATOR_MOVES.has(codeOf(error) ?? 0) || performance.now() > until) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  };
   const readOnce = async (
     topic: string,
     partition: number,
@@ -116,7 +139,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<ChangeLog>
         {
           brokers: brokers.spare(),
           logger,
-          groupPrefix: `${clientId}.`,
+          groupPrefix,
           sessionMs: options.sessionMs ?? SESSION_MS,
           stopped: () => consumers.delete(consumer),
         },
@@ -148,11 +171,8 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<ChangeLog>
       }),
     lag: (group) =>
       use(async () => {
-        const groupId = `${clientId}.${group}`;
-        const anywhere = await brokers.any();
-        const { coordinator } = await anywhere.call((broker) => broker.findGroupCoordinator({ groupId }));
-        const link = brokers.at(coordinator);
-        const { responses } = await link.call((broker) => broker.offsetFetch({ groupId, topics: [] }));
+        const groupId = groupPrefix + group;
+        const responses = await committedOffsets(groupId);
         const committed = responses.flatMap(({ topic, partitions }) =>
           partitions.map(({ partition, offset }) => ({
             topic: hubName(topic),
