@@ -7,5 +7,6 @@ export * from './logging.ts';
 export * from './ports/index.ts';
 export * from './principal.ts';
 export { migrateState } from './state/migrate.ts';
+export { bufferPassed } from './passing-buffers.ts';
 export { createRegistry } from './state/registry.ts';
 export * from './tables.ts';

@@ -1,19 +1,25 @@
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type pg from 'pg';
+import { bufferPassed } from '#kernel';
+import { BulkSocket } from './bulk-socket.ts';
 
 const COPY_DATA = 0x64;
 /** CopyOutResponse, NoticeResponse, ParameterStatus, NotificationResponse: may stand between the data. */
 const PASSED_OVER = new Set([0x48, 0x4e, 0x53, 0x41]);
 const HEADER = 5;
 const BUFFER_BYTES = 1024 * 1024;
+/** Rows are handed on in blocks: few large writes cost less than many small ones. */
+const BLOCK_BYTES = 256 * 1024;
 
 type Handler = (chunk: Buffer) => void;
 
+const EMPTY = Buffer.alloc(0);
+
 /**
  * The bytes of a `COPY ... TO STDOUT`, as fast as the socket gives them: takes the session's socket over
- * and drops the message headers by moving the rows together within the received chunk. A driver that
- * looks at each row costs more than the server's own work for it.
+ * and copies the rows, without the message headers, into blocks. A driver that looks at each row costs more
+ * than the server's own work for it.
  *
  * Pass it to `client.query()`. Ends when the server has confirmed the whole COPY; then `rowCount` is set.
  * Back-pressure reaches the server. Destroyed before its end, the session must be closed.
@@ -30,6 +36,8 @@ export class CopyOut extends Readable implements pg.Submittable {
   /** Bytes of the present message still to come. */
   #left = 0;
   #head: Buffer | null = null;
+  #block = EMPTY;
+  #filled = 0;
   readonly #onData = (chunk: Buffer): void => this.#take(chunk);
 
   constructor(text: string) {
@@ -43,8 +51,11 @@ export class CopyOut extends Readable implements pg.Submittable {
     if (handler === undefined || others.length > 0) throw new Error('The session has no single reader.');
     this.#socket = socket;
     this.#handler = handler;
-    socket.off('data', handler);
-    socket.on('data', this.#onData);
+    if (socket instanceof BulkSocket) socket.bulk = this.#onData;
+    else {
+      socket.off('data', handler);
+      socket.on('data', this.#onData);
+    }
     connection.query(this.text);
   }
 
@@ -74,40 +85,60 @@ export class CopyOut extends Readable implements pg.Submittable {
     const chunk = this.#head === null ? received : Buffer.concat([this.#head, received]);
     this.#head = null;
     let at = 0;
-    let out = 0;
     for (;;) {
       const there = Math.min(this.#left, chunk.length - at);
       if (there > 0) {
-        if (this.#tag === COPY_DATA) {
-          chunk.copyWithin(out, at, at + there);
-          out += there;
-        }
+        if (this.#tag === COPY_DATA) this.#put(chunk, at, at + there);
         at += there;
         this.#left -= there;
       }
-      if (at === chunk.length) break;
+      if (at === chunk.length) return;
       if (chunk.length - at < HEADER) {
-        this.#head = chunk.subarray(at);
-        break;
+        this.#head = Buffer.from(chunk.subarray(at));
+        return;
       }
       this.#tag = chunk[at]!;
       if (this.#tag !== COPY_DATA && !PASSED_OVER.has(this.#tag)) {
-        if (out > 0) this.push(chunk.subarray(0, out));
-        this.#handBack(chunk.subarray(at));
+        this.#handOn();
+        this.#handBack(Buffer.from(chunk.subarray(at)));
         return;
       }
       this.#left = chunk.readInt32BE(at + 1) - 4;
       at += HEADER;
     }
-    if (out > 0 && !this.destroyed && !this.push(chunk.subarray(0, out))) this.#socket?.pause();
+  }
+
+  #put(chunk: Buffer, start: number, end: number): void {
+    let from = start;
+    while (from < end) {
+      if (this.#filled === this.#block.length) {
+        this.#handOn();
+        this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+        bufferPassed(BLOCK_BYTES);
+      }
+      const copied = chunk.copy(this.#block, this.#filled, from, end);
+      this.#filled += copied;
+      from += copied;
+    }
+  }
+
+  #handOn(): void {
+    if (this.#filled === 0) return;
+    const full = this.#block.subarray(0, this.#filled);
+    this.#block = EMPTY;
+    this.#filled = 0;
+    if (!this.destroyed && !this.push(full)) this.#socket?.pause();
   }
 
   /** The data is over (CopyDone or an error): the driver reads on. */
   #handBack(rest: Buffer): void {
     const [socket, handler] = [this.#socket!, this.#handler!];
     this.#handler = null;
-    socket.off('data', this.#onData);
-    socket.on('data', handler);
+    if (socket instanceof BulkSocket) socket.bulk = null;
+    else {
+      socket.off('data', this.#onData);
+      socket.on('data', handler);
+    }
     handler(rest);
     socket.resume();
   }

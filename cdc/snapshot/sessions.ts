@@ -1,5 +1,7 @@
+import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { currentUrl, hostCount, isHostTrouble, pooledClient, sessionSql } from '../catalog/index.ts';
+import { bulkStream } from './bulk-socket.ts';
 
 /**
  * A long read must not be cut short by limits meant for applications, nor wait for a lock for long.
@@ -20,6 +22,7 @@ export function openSessions(url: string, max: number): Sessions {
   const hosts = hostCount(url);
   const pool = new pg.Pool({
     ...(hosts > 1 ? { Client: pooledClient(url) } : { connectionString: currentUrl(url) }),
+    stream: bulkStream as () => Duplex,
     max,
     idleTimeoutMillis: 5_000,
     connectionTimeoutMillis: 0,

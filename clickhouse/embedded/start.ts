@@ -68,7 +68,7 @@ export async function startEmbeddedClickHouse(
 }
 
 function launch({ sessions, log }: EmbeddedClickHouseOptions): ChildProcess {
-  return spawn(process.execPath, [fileURLToPath(new URL('./main.ts', import.meta.url))], {
+  return spawn(process.execPath, ['--expose-gc', fileURLToPath(new URL('./main.ts', import.meta.url))], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: {
       ...process.env,

@@ -12,6 +12,7 @@ const NODE_FLAGS = [
   '--disable-warning=ExperimentalWarning',
   '--max-old-space-size=192',
   '--max-semi-space-size=6',
+  '--expose-gc', // see bufferPassed
 ];
 /** A role asked to stop gets this long before it is killed; every step is idempotent. */
 const STOP_MS = 8_000;

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { chLiteral } from '#kernel';
+import { bufferPassed, chLiteral } from '#kernel';
 import { type Outcome, refusal } from '../engine/index.ts';
 import type { Statement } from '../sql/statement.ts';
 import { endOnAbort, type Input, type Run, sendWhole } from './run.ts';
@@ -141,14 +141,24 @@ const readingFrom = (path: string, { sql, input, format }: Statement & { kind: '
 /** Every append is a turn of the thread pool: few large ones cost less than many small. */
 const APPENDED_BYTES = 1024 * 1024;
 
+/** What Node allocates for each read of a socket. */
+const RECEIVED_BYTES = 64 * 1024;
+
+/** Pieces put together; each is taken in full before the next is made, so that one buffer serves them all. */
 async function* gathered(input: Input): AsyncGenerator<Buffer> {
-  const held: Buffer[] = [];
+  let held: Buffer[] = [];
   let size = 0;
+  let block = Buffer.alloc(0);
   for await (const piece of pieces(input)) {
     held.push(piece);
+    bufferPassed(RECEIVED_BYTES);
     size += piece.length;
     if (size < APPENDED_BYTES) continue;
-    yield Buffer.concat(held.splice(0));
+    if (size > block.length) block = Buffer.allocUnsafeSlow(size + APPENDED_BYTES / 4);
+    let at = 0;
+    for (const part of held) at += part.copy(block, at);
+    yield block.subarray(0, size);
+    held = [];
     size = 0;
   }
   if (size > 0) yield Buffer.concat(held);
