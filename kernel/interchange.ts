@@ -1,7 +1,8 @@
 /**
  * The text form in which snapshot rows travel from a source's COPY into the warehouse without being
  * touched in between: PostgreSQL COPY text (tab-separated, `\N`, backslash escapes), one field per
- * column of the TableSchema in order, then one last field `_raw`.
+ * column of the TableSchema in order, then one last field `_raw`, which is left out where no row of the text is
+ * odd (`RowForm`).
  *
  * Field by kind: bool t/f; int, float: source text; numeric: plain decimal digits; date
  * `YYYY-MM-DD`; timestamp and timestamptz `YYYY-MM-DD HH:MM:SS[.ffffff]` in UTC without offset; bytes:
@@ -25,3 +26,6 @@ export const ODD_MIN_DATE = '1900-01-01';
 export const ODD_MAX_DATE = '2299-12-31';
 /** Unbounded numeric is kept as Decimal(76,38): at most this many digits before and after the point. */
 export const UNBOUNDED_NUMERIC = { precision: 76, scale: 38 } as const;
+
+/** Whether the last field `_raw` is there: rows without it hold no odd value. */
+export type RowForm = 'plain' | 'with-raw';

@@ -62,6 +62,8 @@ export class LogWriter {
   #moved: Ends = new Map();
   #starved = true;
   #watermarkAt = 0;
+  /** Latest commit time told: what comes after it in the stream may carry an earlier one. */
+  #told = 0;
   #fullAt = 0;
   #timer: NodeJS.Timeout | null = null;
   #timerAt = 0;
@@ -226,11 +228,12 @@ export class LogWriter {
     const ends = now - this.#fullAt >= FULL_MS ? this.#options.ends : this.#moved;
     if (ends !== this.#moved) this.#fullAt = now;
     this.#moved = new Map();
+    this.#told = Math.max(this.#told, watermark.committedAt);
     return {
       type: 'watermark',
       source: this.#options.source,
       lsn: watermark.lsn,
-      committedAt: watermark.committedAt,
+      committedAt: this.#told,
       ends: Object.fromEntries([...ends].map(([topic, parts]) => [topic, Object.fromEntries(parts)])),
     };
   }

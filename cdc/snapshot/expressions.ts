@@ -5,6 +5,7 @@ import {
   ODD_MIN_DATE,
   pgIdent,
   pgLiteral,
+  type RowForm,
   type ScalarType,
   type TableSchema,
   UNBOUNDED_NUMERIC,
@@ -14,8 +15,10 @@ import {
  * SQL for the fields of kernel/interchange.ts. A column that cannot hold an odd value costs nothing;
  * the others cost comparisons per row, and text is built only for rows that hold an odd value.
  */
-export interface FieldSql {
-  /** The value as COPY is to print it. */
+interface FieldSql {
+  /** The value as COPY is to print it where it is known not to be odd. */
+  readonly plain: string;
+  /** The same, with the substitute where it is odd. */
   readonly field: string;
   /** Boolean: the value is odd (NULL counts as no); null = it never is. */
   readonly odd: string | null;
@@ -36,26 +39,36 @@ export function numericRule({ precision, scale = 0 }: ScalarType): 'bounded' | '
   return precision <= UNBOUNDED_NUMERIC.precision && scale >= 0 && scale <= precision ? 'bounded' : 'text';
 }
 
-export function fieldSql(column: Column): FieldSql {
+function fieldSql(column: Column): FieldSql {
   const value = pgIdent(column.name);
   const { type } = column;
   if (type.kind === 'array') return arraySql(value, type);
   const odd = oddSql(value, type);
   switch (type.kind) {
-    case 'bytes':
-      return { field: `encode(${value}, 'hex')`, odd };
-    case 'numeric':
-      if (odd === null) return { field: value, odd };
-      return { field: `CASE WHEN ${odd} THEN ${column.nullable ? 'NULL' : '0'} ELSE ${value} END`, odd };
+    case 'bytes': {
+      const hex = `encode(${value}, 'hex')`;
+      return { plain: hex, field: hex, odd };
+    }
+    case 'numeric': {
+      const substitute = column.nullable ? 'NULL' : '0';
+      const field = odd === null ? value : `CASE WHEN ${odd} THEN ${substitute} ELSE ${value} END`;
+      return { plain: value, field, odd };
+    }
     case 'date':
-      return { field: clamp(value, 'date', MIN_DATE, MAX_DATE), odd };
+      return { plain: value, field: clamp(value, 'date', MIN_DATE, MAX_DATE), odd };
     case 'timestamp':
-      return { field: clamp(value, 'timestamp', MIN_DATE, MAX_TIME), odd };
-    case 'timestamptz':
+      return { plain: value, field: clamp(value, 'timestamp', MIN_DATE, MAX_TIME), odd };
+    case 'timestamptz': {
       // The session's zone is UTC, so the plain timestamp is the moment in UTC without its offset.
-      return { field: clamp(value, 'timestamptz', MIN_DATE, MAX_TIME, '::timestamp'), odd };
+      const cast = '::timestamp';
+      return {
+        plain: `${value}${cast}`,
+        field: clamp(value, 'timestamptz', MIN_DATE, MAX_TIME, cast),
+        odd,
+      };
+    }
     default:
-      return { field: value, odd };
+      return { plain: value, field: value, odd };
   }
 }
 
@@ -95,7 +108,7 @@ function arraySql(value: string, type: ArrayType): FieldSql {
   // A JSON reader takes -0 for the integer 0.
   const float = type.element.kind === 'float4' || type.element.kind === 'float8';
   const exact = float ? `regexp_replace(${json}, '([[,]-0)(?=[],])', '\\1.0', 'g')` : json;
-  return { field: `CASE WHEN ${odd} THEN '[]' ELSE ${exact} END`, odd };
+  return { plain: exact, field: `CASE WHEN ${odd} THEN '[]' ELSE ${exact} END`, odd };
 }
 
 /** Entries of the `_raw` map: `'column':'source text'`, ClickHouse string escapes. */
@@ -109,9 +122,42 @@ function rawSql(fields: readonly { readonly column: Column; readonly odd: string
   return `CASE WHEN ${any} THEN '{' || concat_ws(',', ${entries.join(', ')}) || '}' ELSE '{}' END`;
 }
 
-/** The SELECT list of a snapshot: one field per column in order, then `_raw`. */
-export function snapshotFields(schema: Pick<TableSchema, 'columns'>): string {
-  const fields = schema.columns.map((column) => ({ column, ...fieldSql(column) }));
-  const odd = fields.flatMap(({ column, odd }) => (odd === null ? [] : [{ column, odd }]));
-  return [...fields.map(({ field }) => field), odd.length === 0 ? "'{}'" : rawSql(odd)].join(', ');
+/** How the rows of a table are copied out: SELECT list and condition of one pass, and the form it gives. */
+export interface Pass {
+  readonly fields: string;
+  /** null = every row of the range. */
+  readonly where: string | null;
+  readonly form: RowForm;
+}
+
+type Shape = Pick<TableSchema, 'columns'>;
+
+const fieldsOf = (schema: Shape): { column: Column; sql: FieldSql }[] =>
+  schema.columns.map((column) => ({ column, sql: fieldSql(column) }));
+
+/** The SELECT list of form `with-raw`: one field per column in order, then `_raw`. */
+export function snapshotFields(schema: Shape): string {
+  const fields = fieldsOf(schema);
+  const odd = fields.flatMap(({ column, sql }) => (sql.odd === null ? [] : [{ column, odd: sql.odd }]));
+  return [...fields.map(({ sql }) => sql.field), odd.length === 0 ? "'{}'" : rawSql(odd)].join(', ');
+}
+
+/**
+ * Every row of a range in one of the passes. With `cheapPasses` rows without odd values go first, free of
+ * what odd ones need, and then those few that hold one: looking through a range again costs a server that
+ * has it in memory less than an expression on each value that it prints, and ClickHouse less to read.
+ */
+export function snapshotPasses(schema: Shape, cheapPasses: boolean): readonly Pass[] {
+  const fields = fieldsOf(schema);
+  const plain = fields.map(({ sql }) => sql.plain).join(', ');
+  const odd = fields.flatMap(({ sql }) => sql.odd ?? []);
+  if (odd.length === 0) return [{ fields: plain, where: null, form: 'plain' }];
+  const whole = snapshotFields(schema);
+  if (!cheapPasses) return [{ fields: whole, where: null, form: 'with-raw' }];
+  const any = odd.join(' OR ');
+  return [
+    // Unknown (a NULL) is not odd.
+    { fields: plain, where: `(${any}) IS NOT TRUE`, form: 'plain' },
+    { fields: whole, where: any, form: 'with-raw' },
+  ];
 }

@@ -1,4 +1,4 @@
-export { numericRule, oddArraySql, oddSql, snapshotFields } from './expressions.ts';
+export { numericRule, oddArraySql, oddSql } from './expressions.ts';
 export { openSessions, type Sessions } from './sessions.ts';
 export {
   createSnapshotter,

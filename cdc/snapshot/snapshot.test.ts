@@ -1,11 +1,11 @@
-import type { Readable } from 'node:stream';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type SnapshotTarget, silentLogger, type TableSchema } from '#kernel';
 import { eventually } from '#tests/eventually';
 import { introspectTables, profileOf } from '../catalog/index.ts';
 import { type Pipeline, pipeline } from '../verify/testing.ts';
-import { createSnapshotter, type Snapshotter, snapshotFields } from './index.ts';
+import { snapshotFields, snapshotPasses } from './expressions.ts';
+import { createSnapshotter, type Snapshotter } from './index.ts';
 import { planChunks } from './plan.ts';
 
 let world: Pipeline;
@@ -44,10 +44,10 @@ function watched(
   return {
     loads: 0,
     begin: (...args) => target.begin(...args),
-    async load(schema: TableSchema, generation: number, rows: Readable, signal?: AbortSignal) {
+    async load(schema, generation, rows, form, signal) {
       this.loads += 1;
       await before(schema, this.loads);
-      await target.load(schema, generation, rows, signal);
+      await target.load(schema, generation, rows, form, signal);
     },
     finish: (...args) => target.finish(...args),
     drop: (...args) => target.drop(...args),
@@ -260,5 +260,31 @@ describe('snapshotFields', () => {
         String.raw`{'n':'NaN','o\'dd':'NaN','d':'infinity','a':'[2:3]={1,2}'}`,
       ],
     ]);
+  });
+
+  it('passes hold every row once, odd ones in the second, unknown values not among them', async () => {
+    await world.app.query(
+      "CREATE TABLE passes (id int PRIMARY KEY, n numeric, d date, at timestamptz, a text[]); SET timezone = 'UTC'",
+    );
+    await world.app.query(`INSERT INTO passes VALUES (1, 1, '2020-01-02', '2020-01-02', '{a}'), (2, NULL, NULL, NULL, NULL),
+      (3, 'NaN', NULL, NULL, NULL), (4, NULL, '0001-01-01', NULL, '{}'), (5, 5, NULL, 'infinity', NULL), (6, 6, NULL, NULL, '{{b}}')`);
+    const [found] = await introspectTables(world.app, 'shop', { tables: ['passes'] });
+    const { schema } = found!;
+    const ids = async ({ fields, where }: { fields: string; where: string | null }): Promise<string[]> => {
+      const { rows } = await world.app.query<string[]>({
+        text: `SELECT ${fields} FROM passes WHERE ${where ?? 'true'} ORDER BY id`,
+        rowMode: 'array',
+        types: { getTypeParser: () => (text: string) => text } as unknown as pg.CustomTypesConfig,
+      });
+      return rows.map((row) => `${row.length}:${row[0]}`);
+    };
+    const [first, second, ...more] = snapshotPasses(schema, true);
+    expect(await ids(first!)).toEqual(['5:1', '5:2']);
+    expect(await ids(second!)).toEqual(['6:3', '6:4', '6:5', '6:6']);
+    expect([first!.form, second!.form, more]).toEqual(['plain', 'with-raw', []]);
+    const one = snapshotPasses(schema, false);
+    expect([one.length, await ids(one[0]!)]).toEqual([1, ['6:1', '6:2', '6:3', '6:4', '6:5', '6:6']]);
+    const onlyText = { columns: schema.columns.filter(({ type }) => type.kind === 'int4') };
+    expect(snapshotPasses(onlyText, true)).toMatchObject([{ where: null, form: 'plain' }]);
   });
 });

@@ -18,6 +18,8 @@ import { afterSlot } from './read-time.ts';
 import { backOff } from './retry.ts';
 import { createGate, openSessions } from './sessions.ts';
 
+const ONE_PASS_ROWS = 50_000;
+
 export interface SnapshotProgress {
   readonly schema: string;
   readonly table: string;
@@ -209,6 +211,8 @@ class TableRun {
     join: (client: PoolClient) => Promise<void>,
   ): Promise<void> {
     const { workers, target } = this.#options;
+    // A small table is done sooner in one pass.
+    const cheapPasses = profileOf(this.#options.kind).tidRanges && catalog.estimatedRows > ONE_PASS_ROWS;
     const failed = new AbortController();
     const signal = AbortSignal.any([this.#signal, failed.signal]);
     const todo = chunks.filter((chunk) => !chunk.done);
@@ -220,7 +224,7 @@ class TableRun {
         const count = await this.#pools.sessions.use(async (client) => {
           await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
           await join(client);
-          const range = { partitioned: catalog.partitioned, predicate };
+          const range = { partitioned: catalog.partitioned, predicate, cheapPasses };
           const copied = await copyRange(client, this.#schema, this.#generation, range, target, signal);
           await client.query('COMMIT');
           return copied;

@@ -22,11 +22,11 @@ test('a snapshot is built aside, resumed or begun anew, and takes its place once
   const { snapshots } = world;
   const schema = tableSchema('parts', [column(2, 'name', scalar('text'))]);
   await snapshots.begin(schema, 1, false);
-  await snapshots.load(schema, 1, rows('1\tdropped\t{}\n'));
+  await snapshots.load(schema, 1, rows('1\tdropped\t{}\n'), 'with-raw');
   await snapshots.begin(schema, 1, false);
-  await snapshots.load(schema, 1, rows('2\tkept\t{}\n'));
+  await snapshots.load(schema, 1, rows('2\tkept\t{}\n'), 'with-raw');
   await snapshots.begin(schema, 1, true);
-  await snapshots.load(schema, 1, rows('2\tkept\t{}\n3\tmore\t{}\n'));
+  await snapshots.load(schema, 1, rows('2\tkept\n3\tmore\n'), 'plain');
   expect(await tables()).toEqual(['parts__g1']);
   await snapshots.finish(schema, 1);
   await snapshots.finish(schema, 1);
@@ -38,7 +38,7 @@ test('a snapshot is built aside, resumed or begun anew, and takes its place once
 
   await snapshots.begin(schema, 2, false);
   await snapshots.begin(schema, 3, false);
-  await snapshots.load(schema, 3, rows('4\tthird\t{}\n'));
+  await snapshots.load(schema, 3, rows('4\tthird\t{}\n'), 'with-raw');
   expect(await world.rows(schema, 'id')).toHaveLength(2);
   // As after a crash between the exchange and the drop of the old table.
   await world.warehouse.command('EXCHANGE TABLES shop.parts AND shop.parts__g3');
@@ -71,12 +71,16 @@ test('a table of thirty nullable arrays is loaded; NULL is told from empty', asy
         given(2, () => '[]') +
         given(3, (index) => (index === 4 ? '\\N' : '["a"]'), "{'l7':'{{a}}'}"),
     ),
+    'with-raw',
   );
+  const plain = lists.map((_, index) => (index === 4 ? '\\N' : '["b"]'));
+  await snapshots.load(schema, 1, rows(`${['4', ...plain].join('\t')}\n`), 'plain');
   await snapshots.finish(schema, 1);
   expect(await world.rows(schema, 'id, length(_raw) AS odd, _raw')).toMatchObject([
     { id: 1, odd: '30', _raw: { l0: 'NULL', l29: 'NULL' } },
     { id: 2, odd: '0', _raw: {} },
     { id: 3, odd: '2', _raw: { l7: '{{a}}', l4: 'NULL' } },
+    { id: 4, odd: '1', _raw: { l4: 'NULL' } },
   ]);
 });
 

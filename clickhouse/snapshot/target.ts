@@ -6,6 +6,7 @@ import {
   HubError,
   type Logger,
   type Registry,
+  type RowForm,
   type SnapshotTarget,
   type TableSchema,
   type Warehouse,
@@ -87,10 +88,10 @@ export function createSnapshotTarget(options: SnapshotTargetOptions): SnapshotTa
       if (applied !== null && applied.version !== schema.version) await evolve(warehouse, applied, schema);
     },
 
-    async load(schema, generation, rows, signal) {
+    async load(schema, generation, rows, form, signal) {
       const { database, table } = warehouseTableOf(schema);
       const aside = asideName(table, generation);
-      const statement = loadStatement(schema, chTable(database, aside));
+      const statement = loadStatement(schema, chTable(database, aside), form);
       const options = { settings: LOAD_SETTINGS, ...(signal === undefined ? {} : { signal }) };
       if (warehouse.cluster === undefined) {
         await warehouse.insert(statement, 'TabSeparated', rows, options);
@@ -162,23 +163,36 @@ async function startHistory(warehouse: Warehouse, schema: TableSchema, generatio
 }
 
 /** Direct when ClickHouse reads every field natively, else through input() with an expression per column. */
-export function loadStatement(schema: TableSchema, target: string): string {
-  const names = [...schema.columns.map((column) => chIdent(warehouseColumn(column.name))), '_raw'].join(', ');
+export function loadStatement(schema: TableSchema, target: string, form: RowForm): string {
+  const given = form === 'with-raw';
+  const names = schema.columns.map((column) => chIdent(warehouseColumn(column.name)));
   const readers = schema.columns.map(fieldReader);
-  if (readers.every((reader) => reader.convert === null)) return `INSERT INTO ${target} (${names})`;
-  const structure = [...readers.map((reader, i) => `c${i} ${reader.readAs}`), 'raw Map(String, String)'];
+  if (readers.every((reader) => reader.convert === null)) {
+    return `INSERT INTO ${target} (${[...names, ...(given ? ['_raw'] : [])].join(', ')})`;
+  }
+  const structure = readers.map((reader, i) => `c${i} ${reader.readAs}`);
   const values = readers.map((reader, i) => (reader.convert === null ? `c${i}` : reader.convert(`c${i}`)));
-  return `INSERT INTO ${target} (${names}) SELECT ${[...values, rawOf(schema.columns)].join(', ')} FROM input(${chLiteral(structure.join(', '))})`;
+  const raw = rawOf(schema.columns, given ? 'raw' : null);
+  const fields = [...structure, ...(given ? ['raw Map(String, String)'] : [])].join(', ');
+  const [into, from] =
+    raw === null
+      ? [names, values]
+      : [
+          [...names, '_raw'],
+          [...values, raw],
+        ];
+  return `INSERT INTO ${target} (${into.join(', ')}) SELECT ${from.join(', ')} FROM input(${chLiteral(fields)})`;
 }
 
 /** A NULL array is told from an empty one by `_raw`. */
-function rawOf(columns: readonly Column[]): string {
+function rawOf(columns: readonly Column[], given: string | null): string | null {
   const nulls = columns.flatMap((column, i) =>
     column.type.kind === 'array' && column.nullable
       ? [`if(isNull(c${i}), map(${chLiteral(column.name)}, '${NULL_ARRAY}'), ${NO_RAW})`]
       : [],
   );
-  return nulls.length === 0 ? 'raw' : `mapConcat(raw, ${nulls.join(', ')})`;
+  if (nulls.length === 0) return given;
+  return `mapConcat(${[given ?? NO_RAW, ...nulls].join(', ')})`;
 }
 
 const NO_RAW = "CAST(map(), 'Map(String, String)')";

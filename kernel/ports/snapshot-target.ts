@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { RowForm } from '../interchange.ts';
 import type { TableSchema } from '../tables.ts';
 
 /**
@@ -13,7 +14,13 @@ export interface SnapshotTarget {
    */
   begin(schema: TableSchema, generation: number, resume: boolean): Promise<void>;
   /** Loads one chunk: `rows` is COPY text as in kernel/interchange.ts. Rows get version (generation, 0). */
-  load(schema: TableSchema, generation: number, rows: Readable, signal?: AbortSignal): Promise<void>;
+  load(
+    schema: TableSchema,
+    generation: number,
+    rows: Readable,
+    form: RowForm,
+    signal?: AbortSignal,
+  ): Promise<void>;
   /** Puts the built table in the live table's place (also the first one) and drops the old. */
   finish(schema: TableSchema, generation: number): Promise<void>;
   /** Drops the table and what is aside of it. */

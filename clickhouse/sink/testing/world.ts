@@ -190,5 +190,10 @@ async function load(
   rows: string,
 ): Promise<void> {
   const { Readable } = await import('node:stream');
-  await target.load(schema, generation, Readable.from([Buffer.from(rows)], { objectMode: false }));
+  await target.load(
+    schema,
+    generation,
+    Readable.from([Buffer.from(rows)], { objectMode: false }),
+    'with-raw',
+  );
 }
