@@ -28,7 +28,7 @@ beforeAll(() => {
     dockerfile: join(ROOT, 'deploy/Dockerfile'),
     env: { ...process.env, NODE_ENV: undefined, PATH: `${dirname(process.execPath)}:${process.env.PATH}` },
   });
-}, 300_000);
+}, 600_000);
 afterAll(() => image && rmSync(image.dir, { recursive: true, force: true }));
 
 /** The image's own path on this machine. */

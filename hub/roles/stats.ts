@@ -36,7 +36,6 @@ export function reportStats(context: RoleContext, name: string, role: Role): Rep
       lost.reject(new HubError('LOG_NOT_SHARED', 'Other processes of this hub have turned to another log.'));
   };
   const sample = (): void => {
-    if (busy) return;
     const used = process.cpuUsage(cpu);
     const now = performance.now();
     const cores = (used.user + used.system) / 1000 / (now - at);
@@ -51,6 +50,8 @@ export function reportStats(context: RoleContext, name: string, role: Role): Rep
     };
     const message: FromRole = { type: 'figures', figures: [...own(data), ...(role.figures?.() ?? [])] };
     if (process.connected) process.send?.(message);
+    // The supervisor hears of a role that lives even while the database hangs.
+    if (busy) return;
     busy = true;
     writing = write(data)
       .catch((error: Error) => logger.debug({ error: error.message }, 'figures not written'))

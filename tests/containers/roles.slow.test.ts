@@ -217,3 +217,29 @@ test('readiness follows the role: with its process killed it is not ready, then 
   await sink.ready();
   expect((await sink.get('/metrics')).text).toMatch(/bac_role_restarts_total\{role="sink"\} 1/);
 }, 60_000);
+
+test('a state database that hangs is no reason to take the process for hung', async () => {
+  await using sink = startContainer('sink', environment());
+  await sink.ready();
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('LOCK TABLE bac.role_stats IN ACCESS EXCLUSIVE MODE');
+    const used = async (): Promise<string | undefined> =>
+      /^bac_role_cpu_seconds_total\S* (\S+)/m.exec((await sink.get('/metrics')).text)?.[1];
+    let last = await used();
+    for (let reports = 0; reports < 4; reports += 1)
+      last = await eventually(
+        async () => {
+          const now = await used();
+          return now !== last ? now : undefined;
+        },
+        10_000,
+        () => 'the role says nothing any more',
+      );
+    expect((await sink.get('/healthz')).status).toBe(200);
+  } finally {
+    await client.query('ROLLBACK');
+    client.release();
+  }
+}, 60_000);
