@@ -16,10 +16,15 @@ const ZSTD = 4;
 /** Below this, compression costs more than it saves. */
 const COMPRESS_FROM = 1024;
 const compress = promisify(zstdCompress);
+const unzip = promisify(gunzip);
+const unzstd = promisify(zstdDecompress);
 const decompress: Readonly<Record<number, (bytes: Buffer) => Promise<Buffer>>> = {
-  1: promisify(gunzip),
-  [ZSTD]: promisify(zstdDecompress),
+  1: (bytes) => unzip(bytes, { chunkSize: chunkFor(bytes.length * 8) }),
+  [ZSTD]: (bytes) => unzstd(bytes, { chunkSize: chunkFor(bytes.length * 8) }),
 };
+
+/** Output in one piece where possible: zlib's own pieces of 16 KiB cost more than the compression. */
+const chunkFor = (expected: number): number => Math.min(Math.max(expected, 16 * 1024), 4 * 1024 * 1024);
 
 export interface ProducerIdentity {
   readonly id: bigint;
@@ -40,7 +45,10 @@ export async function encodeBatch(
   const packed =
     plain.length < COMPRESS_FROM
       ? plain
-      : await compress(plain, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+      : await compress(plain, {
+          chunkSize: chunkFor(plain.length),
+          params: { [constants.ZSTD_c_compressionLevel]: 1 },
+        });
   const codec = packed === plain ? 0 : ZSTD;
   const batch = Buffer.allocUnsafe(HEADER + packed.length);
   const now = BigInt(Date.now());
