@@ -1,0 +1,1 @@
+export { inputTable, planTable, scaleDocument, usageTable } from './render.ts';
