@@ -99,55 +99,41 @@ export class Sharder {
   /** Shard, from 0, of the row whose fields stand in `buffer` from `start` to `end`. */
   of(buffer: Buffer, start: number, end: number): number {
     if (this.shards === 1 || this.#parts.length === 0) return 0;
-    const [only] = this.#parts;
-    if (this.#parts.length === 1 && only!.form === 'plain') {
-      const from = fieldAt(buffer, start, end, only!.position);
-      return xxHash32(buffer, from, after(buffer, from, end)) % this.shards;
-    }
     this.#length = 0;
     for (let index = 0; index < this.#parts.length; index += 1) {
       const { position, form } = this.#parts[index]!;
-      const from = fieldAt(buffer, start, end, position);
+      let from = start;
+      for (let skip = position; skip > 0; skip -= 1) from = after(buffer, from, end) + 1;
       if (index > 0) this.#add(TAB);
       this.#field(buffer, from, after(buffer, from, end), form);
     }
-    return xxHash32(this.#text, 0, this.#length) % this.shards;
+    return xxHash32(this.#text, this.#length) % this.shards;
   }
 
   #add(byte: number): void {
-    this.#reserve(1);
+    if (this.#length === this.#text.length) this.#text = Buffer.concat([this.#text], this.#length * 2);
     this.#text[this.#length++] = byte;
   }
 
-  #reserve(bytes: number): void {
-    if (this.#text.length - this.#length >= bytes) return;
-    this.#text = Buffer.concat([this.#text], (this.#length + bytes) * 2);
-  }
-
   #field(buffer: Buffer, from: number, to: number, form: Form): void {
-    this.#reserve(to - from);
-    const text = this.#text;
-    let at = this.#length;
-    const isNull = to - from === 2 && buffer[from] === BACKSLASH && buffer[from + 1] === 0x4e;
-    const end = isNull ? to : form === 'bool' ? from + 1 : form === 'second' ? Math.min(to, from + 19) : to;
-    for (let next = from; next < end; next += 1) {
-      const byte = buffer[next]!;
-      if (form === 'text' && byte === BACKSLASH && !isNull) {
-        next += 1;
-        text[at++] = ESCAPED[buffer[next]!] ?? buffer[next]!;
-      } else if (form === 'uuid') {
-        if (byte !== DASH) text[at++] = byte >= 65 && byte <= 70 ? byte + 32 : byte;
-      } else if (form === 'whole' && byte === POINT) break;
-      else text[at++] = byte;
+    if (to - from === 2 && buffer[from] === BACKSLASH && buffer[from + 1] === 0x4e) {
+      this.#add(BACKSLASH);
+      this.#add(0x4e);
+      return;
     }
-    this.#length = at;
+    const end = form === 'bool' ? from + 1 : form === 'second' ? Math.min(to, from + 19) : to;
+    for (let at = from; at < end; at += 1) {
+      const byte = buffer[at]!;
+      if (form === 'text' && byte === BACKSLASH) {
+        at += 1;
+        this.#add(ESCAPED[buffer[at]!] ?? buffer[at]!);
+      } else if (form === 'uuid') {
+        if (byte !== DASH) this.#add(byte >= 65 && byte <= 70 ? byte + 32 : byte);
+      } else if (form === 'whole' && byte === POINT) {
+        return;
+      } else this.#add(byte);
+    }
   }
-}
-
-function fieldAt(buffer: Buffer, start: number, end: number, position: number): number {
-  let from = start;
-  for (let skip = position; skip > 0; skip -= 1) from = after(buffer, from, end) + 1;
-  return from;
 }
 
 /** Position of the tab or line end after `from`. */
@@ -164,33 +150,25 @@ const P4 = 0x27d4eb2f;
 const P5 = 0x165667b1;
 const rotate = (value: number, bits: number): number => (value << bits) | (value >>> (32 - bits));
 
-/** Little-endian 32 bits; a method call of Buffer would cost more than the hash. */
-const word = (data: Uint8Array, at: number): number =>
-  data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24);
-
-const round = (lane: number, data: Uint8Array, at: number): number =>
-  Math.imul(rotate((lane + Math.imul(word(data, at), P2)) | 0, 13), P1);
-
 /** xxHash32 with seed 0, as ClickHouse's function of that name. Source: the xxHash specification, version 0.1.1. */
-export function xxHash32(data: Uint8Array, from = 0, to = data.length): number {
-  const length = to - from;
-  let at = from;
-  let hash = P5 | 0;
+export function xxHash32(data: Buffer, length = data.length): number {
+  let at = 0;
+  let hash: number;
   if (length >= 16) {
     let [a, b, c, d] = [(P1 + P2) | 0, P2 | 0, 0, -P1 | 0];
-    for (; at <= to - 16; at += 16) {
-      a = round(a, data, at);
-      b = round(b, data, at + 4);
-      c = round(c, data, at + 8);
-      d = round(d, data, at + 12);
+    for (; at <= length - 16; at += 16) {
+      a = Math.imul(rotate((a + Math.imul(data.readInt32LE(at), P2)) | 0, 13), P1);
+      b = Math.imul(rotate((b + Math.imul(data.readInt32LE(at + 4), P2)) | 0, 13), P1);
+      c = Math.imul(rotate((c + Math.imul(data.readInt32LE(at + 8), P2)) | 0, 13), P1);
+      d = Math.imul(rotate((d + Math.imul(data.readInt32LE(at + 12), P2)) | 0, 13), P1);
     }
     hash = (rotate(a, 1) + rotate(b, 7) + rotate(c, 12) + rotate(d, 18)) | 0;
-  }
+  } else hash = P5 | 0;
   hash = (hash + length) | 0;
-  for (; at <= to - 4; at += 4) {
-    hash = Math.imul(rotate((hash + Math.imul(word(data, at), P3)) | 0, 17), P4);
+  for (; at <= length - 4; at += 4) {
+    hash = Math.imul(rotate((hash + Math.imul(data.readInt32LE(at), P3)) | 0, 17), P4);
   }
-  for (; at < to; at += 1) {
+  for (; at < length; at += 1) {
     hash = Math.imul(rotate((hash + Math.imul(data[at]!, P5)) | 0, 11), P1);
   }
   hash = Math.imul(hash ^ (hash >>> 15), P2);

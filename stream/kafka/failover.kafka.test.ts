@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { silentLogger } from '#kernel';
 import { eventually } from '#tests/eventually';
@@ -39,6 +40,8 @@ test('three brokers, two killed with -9 in turn under load: no acknowledged reco
         log.append([{ topic: 'load', partition, records: records.slice(10) }]),
       ]);
       acknowledged[partition] = from + 20;
+      // A steady load rather than all that two cores can do: brokers have to start beside it.
+      await pause(5);
     }
   });
   const progressed = async (): Promise<void> => {

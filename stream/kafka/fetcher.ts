@@ -26,7 +26,7 @@ const WAIT_MS = 250;
 const SHORT_WAIT_MS = 100;
 const REQUEST_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 1024 * 1024;
-/** What partitions without a running handler may hold together. */
+/** What may wait for handlers in all partitions together. */
 const AHEAD_BYTES = 64 * 1024 * 1024;
 const FIRST_BACK_OFF_MS = 50;
 const LAST_BACK_OFF_MS = 1000;
@@ -45,7 +45,7 @@ export function startFetcher(brokers: Brokers, logger: Logger, host: FetcherHost
 
   const ahead = (): number => {
     let bytes = 0;
-    for (const part of host.parts()) if (part.state !== 'running') bytes += part.buffered().bytes;
+    for (const part of host.parts()) bytes += part.buffered().bytes;
     return bytes;
   };
   const hasRoom = (part: Part): boolean =>

@@ -34,6 +34,7 @@ export interface Part {
   next(): number;
   /** Everything below is done. */
   position(): number;
+  /** What waits: a batch with its handler does not count. */
   buffered(): { readonly records: number; readonly bytes: number };
   /** Takes what was fetched from `from` on; ignored if the partition has moved elsewhere meanwhile. */
   receive(from: number, records: readonly StoredRecord[], next: number, end: number): void;
@@ -53,6 +54,8 @@ export function createPart(host: PartHost, topic: string, partition: number, pos
   let buffer: StoredRecord[] = [];
   let head = 0;
   let bytes = 0;
+  /** Of `bytes`, those a handler has. */
+  let handed = 0;
   let fetchAt = position;
   let doneTo = position;
   let end = position;
@@ -60,10 +63,14 @@ export function createPart(host: PartHost, topic: string, partition: number, pos
   let timer: NodeJS.Timeout | undefined;
   let controller = new AbortController();
 
+  /** Grows when what was fetched is forgotten: a handler that ends later has no say any more. */
+  let era = 0;
   const clear = (offset: number): void => {
+    era += 1;
     buffer = [];
     head = 0;
     bytes = 0;
+    handed = 0;
     fetchAt = offset;
   };
   const batch = (): StoredRecord[] => {
@@ -85,6 +92,11 @@ export function createPart(host: PartHost, topic: string, partition: number, pos
     );
   };
 
+  /** The partition was closed or went on elsewhere while its handler ran. */
+  const rest = (): void => {
+    if (self.state === 'running') self.state = 'idle';
+  };
+
   const self: Part = {
     topic,
     partition,
@@ -93,7 +105,7 @@ export function createPart(host: PartHost, topic: string, partition: number, pos
     gone: false,
     next: () => fetchAt,
     position: () => doneTo,
-    buffered: () => ({ records: buffer.length - head, bytes }),
+    buffered: () => ({ records: buffer.length - head, bytes: bytes - handed }),
     receive(from, records, next, hasEnd) {
       if (self.state === 'done' || from !== fetchAt) return;
       if (head > 0) {
@@ -121,23 +133,33 @@ export function createPart(host: PartHost, topic: string, partition: number, pos
       self.state = 'running';
       controller = new AbortController();
       const last = records.at(-1)!.offset;
+      const size = records.reduce((sum, record) => sum + sizeOf(record), 0);
+      handed = size;
+      const mine = era;
       try {
         await host.onBatch({ topic, partition, records, end: Math.max(end, last + 1) }, controller.signal);
       } catch (error) {
         if (!controller.signal.aborted) host.report(error, { topic, partition });
+        if (mine !== era) return rest();
         // A failing partition may fail for long: it is fetched again rather than held in memory.
         clear(records[0]!.offset);
         backOff();
         return;
       }
       failures = 0;
+      if (mine !== era) return rest();
       self.state = 'idle';
       head += records.length;
-      for (const record of records) bytes -= sizeOf(record);
+      bytes -= size;
+      handed = 0;
       // Behind the last record there may be offsets that hold none.
       doneTo = head < buffer.length ? last + 1 : Math.max(last + 1, fetchAt);
       host.done(self, doneTo);
-      if (head >= buffer.length) clear(fetchAt);
+      if (head >= buffer.length) {
+        buffer = [];
+        head = 0;
+        bytes = 0;
+      }
     },
     abort: () => controller.abort(),
     wake() {

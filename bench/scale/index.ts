@@ -1,1 +1,0 @@
-export { inputTable, planTable, scaleDocument, usageTable } from './render.ts';
