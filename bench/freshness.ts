@@ -34,11 +34,19 @@ async function once(rate: number, seconds: number) {
   const sink = await rig.start('sink');
   const capture = await rig.start('capture');
   await captureBench(rig, TABLES.length);
+  return {
+    ...(await measureFreshness(rig, rate, seconds)),
+    peakMemoryMiB: { capture: peakMemoryMiB(capture.pid), sink: peakMemoryMiB(sink.pid) },
+  };
+}
+
+/** The same on a rig whose tables stream already; `firstId` is above every id there is. */
+export async function measureFreshness(rig: Rig, rate: number, seconds: number, firstId = 1) {
   const pending: Commit[][] = TABLES.map(() => []);
   const latencies: number[] = [];
   const writing = new AbortController();
   const watching = watch(rig, pending, latencies, writing.signal);
-  const written = await write(rig, rate, seconds, pending);
+  const written = await write(rig, rate, seconds, pending, firstId);
   writing.abort();
   await watching;
   return {
@@ -48,15 +56,20 @@ async function once(rate: number, seconds: number) {
     p50Ms: Math.round(percentile(latencies, 50)),
     p99Ms: Math.round(percentile(latencies, 99)),
     maxMs: Math.round(Math.max(...latencies)),
-    peakMemoryMiB: { capture: peakMemoryMiB(capture.pid), sink: peakMemoryMiB(sink.pid) },
   };
 }
 
-async function write(rig: Rig, rate: number, seconds: number, pending: Commit[][]): Promise<number> {
+async function write(
+  rig: Rig,
+  rate: number,
+  seconds: number,
+  pending: Commit[][],
+  firstId: number,
+): Promise<number> {
   const client = await rig.pool.connect();
   const started = performance.now();
   const every = (1000 * ROWS_PER_COMMIT) / rate;
-  const next = TABLES.map(() => 1);
+  const next = TABLES.map(() => firstId);
   let written = 0;
   for (let commit = 0; commit * every < seconds * 1000; commit += 1) {
     const wait = started + commit * every - performance.now();

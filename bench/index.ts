@@ -5,8 +5,13 @@ import { benchTransaction } from './transaction.ts';
 
 /** Benchmarks by name. Each returns one JSON document with its figures and what it is compared with. */
 export const BENCHMARKS = {
-  cdc: (runs?: number, log?: 'embedded' | 'kafka') =>
-    benchCdc({ ...(runs === undefined ? {} : { runs }), ...(log === undefined ? {} : { log }) }),
+  cdc: (runs?: number, log?: 'embedded' | 'kafka', engine?: 'native' | 'debezium', changes?: number) =>
+    benchCdc({
+      ...(runs === undefined ? {} : { runs }),
+      ...(log === undefined ? {} : { log }),
+      ...(engine === undefined ? {} : { engine }),
+      ...(changes === undefined ? {} : { changes }),
+    }),
   snapshot: (runs?: number) => benchSnapshot({ ...(runs === undefined ? {} : { runs }) }),
   freshness: () => benchFreshness(),
   transaction: () => benchTransaction(),

@@ -72,6 +72,14 @@ export const snapshotVersion = (generation: number): bigint => rowVersion(genera
 /** Topic on which capture tells sinks about tables and progress. One partition; read by every sink. */
 export const CONTROL_TOPIC = 'bac.control';
 
+export interface IncompleteRow {
+  readonly key: Readonly<Record<string, string>>;
+  readonly lsn: number;
+  readonly txId: number;
+  /** Microseconds since 1970. */
+  readonly committedAt: number;
+}
+
 export type ControlMessage =
   /**
    * All changes committed up to `committedAt` (microseconds since 1970, source clock) and `lsn` are in the log
@@ -91,7 +99,18 @@ export type ControlMessage =
    * catalog and answers `looked` with the same `ask`. `columns` are those of the first event that waits.
    */
   | ({ readonly type: 'look'; readonly ask: string; readonly columns: readonly string[] } & TableId)
-  /** Answer to `look`: what the catalog has is registered. */
-  | ({ readonly type: 'looked'; readonly ask: string } & TableId)
+  /**
+   * A sink holds events that leave unchanged values out, and the row that has them was another one until its key
+   * changed: capture reads the rows from the source, appends them whole to the same partition under the change's
+   * own LSN, and answers `looked`. Keys are source text by column.
+   */
+  | ({
+      readonly type: 'complete';
+      readonly ask: string;
+      readonly partition: number;
+      readonly rows: readonly IncompleteRow[];
+    } & TableId)
+  /** Answer to `look` and `complete`: what there was to do is done. `end`: offset behind the rows appended. */
+  | ({ readonly type: 'looked'; readonly ask: string; readonly end?: number } & TableId)
   /** What the operator wants of a source changed (added, paused, resumed, removed, resnapshot): re-read `bac.sources`. */
   | { readonly type: 'source'; readonly source: string };

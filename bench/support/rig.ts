@@ -6,7 +6,7 @@ import pg from 'pg';
 import { startEmbeddedPostgres } from '#apps';
 import { createWarehouse, startEmbeddedClickHouse } from '#clickhouse';
 import { type RoleName, type RoleProcess, startRole } from '#hub';
-import { type ChangeLog, loadConfig, migrateState, silentLogger, type Warehouse } from '#kernel';
+import { type ChangeLog, type Config, loadConfig, migrateState, silentLogger, type Warehouse } from '#kernel';
 import { openLog } from '#stream';
 
 /** The parts of a hub in processes of their own, as `bac up` starts them, under a benchmark's control. */
@@ -16,14 +16,16 @@ export interface Rig extends AsyncDisposable {
   readonly pool: pg.Pool;
   readonly warehouse: Warehouse;
   readonly log: ChangeLog;
+  readonly config: Config;
   readonly pids: { readonly postgres: number; readonly clickhouse: number };
   start(role: RoleName): Promise<RoleProcess>;
 }
 
-/** `kafka`: brokers that carry the log; none = the embedded log. */
+/** `kafka`: brokers that carry the log; none = the embedded log. `connectUrl`: Kafka Connect, for Debezium. */
 export async function openRig(
   settings: Readonly<Record<string, string>> = {},
   kafka: readonly string[] = [],
+  connectUrl: string | null = null,
 ): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), 'bac-bench-'));
   chmodSync(dir, 0o755);
@@ -50,7 +52,11 @@ export async function openRig(
   const env = { BAC_LOG_LEVEL: process.env.BAC_LOG_LEVEL ?? 'warn' };
   const config = loadConfig({
     cwd: dir,
-    env: kafka.length === 0 ? env : { ...env, BAC_KAFKA_BROKERS: kafka.join(',') },
+    env: {
+      ...env,
+      ...(kafka.length === 0 ? {} : { BAC_KAFKA_BROKERS: kafka.join(',') }),
+      ...(connectUrl === null ? {} : { BAC_CONNECT_URL: connectUrl }),
+    },
   });
   const log = await openLog({ config: config.log, dir: join(dir, 'log'), log: logger });
   const roles: RoleProcess[] = [];
@@ -65,6 +71,7 @@ export async function openRig(
     pool,
     warehouse,
     log,
+    config,
     pids: { postgres: postgres.pid, clickhouse: clickhouse.pid },
     async start(role) {
       const started = await startRole(

@@ -1,15 +1,30 @@
-import { addSource } from '#cdc';
+import { addSource, pauseSource, resumeSource } from '#cdc';
 import type { Rig } from './rig.ts';
 import { eventually } from './wait.ts';
 
+export type Engine = 'native' | 'debezium';
+
 /** Adds the rig's own database as source `bench` and waits until `tables` tables stream. */
-export async function captureBench(rig: Rig, tables: number): Promise<void> {
-  await addSource(rig.pool, rig.log, { name: 'bench', kind: 'postgres', url: rig.url, tables: ['bench.*'] });
+export async function captureBench(rig: Rig, tables: number, engine: Engine = 'native'): Promise<void> {
+  const source = { name: 'bench', kind: 'postgres', url: rig.url, tables: ['bench.*'], engine } as const;
+  await addSource(rig.pool, rig.log, source, { connect: rig.config.connect, log: 'kafka' });
   await eventually(async () => {
     const { rows } = await rig.pool.query<{ n: number }>(
       "SELECT count(*)::int AS n FROM bac.tables WHERE source = 'bench' AND state = 'streaming'",
     );
     return rows[0]!.n >= tables;
+  });
+}
+
+/** Pauses or resumes it; resolves when capture has. */
+export async function setPaused(rig: Rig, paused: boolean): Promise<void> {
+  await (paused ? pauseSource : resumeSource)(rig.pool, rig.log, 'bench');
+  if (!paused) return;
+  await eventually(async () => {
+    const { rows } = await rig.pool.query<{ state: string }>(
+      "SELECT state FROM bac.sources WHERE name = 'bench'",
+    );
+    return rows[0]?.state === 'paused';
   });
 }
 

@@ -37,18 +37,28 @@ function parseJson(value: Buffer): unknown {
   }
 }
 
-const askMessage = z.object({
-  type: z.literal('look'),
-  source: z.string(),
-  schema: z.string(),
-  table: z.string(),
-  ask: z.string(),
-  columns: z.array(z.string()),
-});
+const place = { source: z.string(), schema: z.string(), table: z.string(), ask: z.string() };
+const askMessage = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('look'), ...place, columns: z.array(z.string()) }),
+  z.object({
+    type: z.literal('complete'),
+    ...place,
+    partition: z.number().int().min(0),
+    rows: z.array(
+      z.object({
+        key: z.record(z.string(), z.string()),
+        lsn: z.number(),
+        txId: z.number(),
+        committedAt: z.number(),
+      }),
+    ),
+  }),
+]);
+export type SinkAsks = z.infer<typeof askMessage>;
 
-/** A sink's wish for a look at the catalog; null for every other record. */
-export function lookMessage(record: LogRecord): z.infer<typeof askMessage> | null {
-  if (record.value === null || !record.value.includes('"look"')) return null;
+/** What a sink asks of capture; null for every other record. */
+export function sinkAsks(record: LogRecord): SinkAsks | null {
+  if (record.value === null || !record.value.includes('"ask"')) return null;
   const parsed = askMessage.safeParse(parseJson(record.value));
   return parsed.success ? parsed.data : null;
 }

@@ -68,7 +68,7 @@ export async function completed(
 }
 
 /** Waits until others see what the transaction did, a moment after the stream has shown its commit. */
-async function visible(connection: pg.Client, xid: number): Promise<void> {
+export async function visible(connection: pg.Client, xid: number): Promise<void> {
   const until = performance.now() + VISIBLE_MS;
   for (;;) {
     const { rowCount } = await connection.query(OPEN_SQL, [String(xid)]);
@@ -84,7 +84,7 @@ async function visible(connection: pg.Client, xid: number): Promise<void> {
 }
 
 /** Values (source text) by attribute number; null: the row or the table is gone. */
-async function currentValues(
+export async function currentValues(
   connection: pg.Client,
   oid: number,
   key: readonly { readonly attnum: number; readonly text: string }[],

@@ -155,14 +155,15 @@ const VALUES: readonly (readonly [string, readonly string[]])[] = [
 async function contents(source: string, table: string): Promise<unknown[]> {
   const { warehouse } = w.clickhouse;
   const columns = await warehouse.query<{ name: string; type: string }>(
-    "SELECT name, type FROM system.columns WHERE database = {source:String} AND table = {table:String} AND name NOT IN ('_version') ORDER BY position",
+    "SELECT name, type FROM system.columns WHERE database = {source:String} AND table = {table:String} AND name NOT IN ('_version', '_committed_at') ORDER BY position",
     { params: { source, table } },
   );
   const shown = columns.map(({ name, type }) =>
     /^(Nullable\(|)Float/.test(type) ? `hex(\`${name}\`) AS \`${name}\`` : `\`${name}\``,
   );
   const rows = await warehouse.query<Record<string, unknown>>(
-    `SELECT ${shown.join(', ')}, bitAnd(_version, ${2n ** 52n - 1n}) AS lsn FROM \`${source}\`.\`${table}\` FINAL
+    `SELECT ${shown.join(', ')}, bitAnd(_version, ${2n ** 52n - 1n}) AS lsn,
+       if(lsn = 0, NULL, _committed_at) AS committed_at FROM \`${source}\`.\`${table}\` FINAL
      WHERE _deleted = 0 ORDER BY ALL`,
   );
   return [columns, ...rows];

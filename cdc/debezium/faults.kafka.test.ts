@@ -106,16 +106,15 @@ test('tables that Debezium cannot carry say so and stop no other', async () => {
 });
 
 test('Connect killed with -9 under load and started again', async () => {
-  let writing = true;
-  const load = (async () => {
-    while (writing) await change();
-  })();
+  const load = async (times: number): Promise<void> => {
+    for (let time = 0; time < times; time += 1) await change();
+  };
+  const before = load(40);
   await w.kafka.killConnect();
-  await problem('CONNECT_UNREACHABLE');
-  await w.kafka.restartConnect();
+  await Promise.all([before, problem('CONNECT_UNREACHABLE')]);
+  await load(40);
+  await Promise.all([w.kafka.restartConnect(), load(40)]);
   await healthy();
-  writing = false;
-  await load;
   await equal();
 });
 

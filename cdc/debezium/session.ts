@@ -1,4 +1,5 @@
 import {
+  type Appended,
   CONTROL_TOPIC,
   type HubError,
   type LogPosition,
@@ -7,10 +8,11 @@ import {
   topicOf,
   transientError,
 } from '#kernel';
-import { controlBatch, lookMessage } from '../capture/control.ts';
+import { controlBatch, type SinkAsks, sinkAsks } from '../capture/control.ts';
 import { Ground, type SessionOptions, unbroken } from '../capture/ground.ts';
 import type { CaptureOptions, SourceRow } from '../capture/types.ts';
 import { dropSlot, ensureSlot, type SlotStatus, slotStatus } from '../slots/index.ts';
+import { completeRows } from './complete.ts';
 import { Connector, connectClientOf } from './connector.ts';
 import { debeziumSchema } from './options.ts';
 import { Progress } from './progress.ts';
@@ -96,7 +98,7 @@ class Attendance {
     this.#marks = await this.#canMark();
     await ground.open();
     this.#fresh = false;
-    await this.#answerLooks();
+    await this.#answer();
     await this.#connector.ensure(this.#config);
     this.#progress = new Progress({
       log: capture.log,
@@ -218,40 +220,50 @@ class Attendance {
     return true;
   }
 
-  /** Sinks that meet events which the registered shapes do not explain ask for a look at the catalog. */
-  async #answerLooks(): Promise<void> {
+  /** Sinks that cannot go on with an event by themselves ask. */
+  async #answer(): Promise<void> {
     const { capture, source, logger } = this.#options;
-    const { book } = this.#ground;
     const consumer = capture.log.consume({
       group: null,
       topics: [CONTROL_TOPIC],
       from: 'end',
       onBatch: async ({ records }) => {
         const asked = records
-          .flatMap((record) => lookMessage(record) ?? [])
+          .flatMap((record) => sinkAsks(record) ?? [])
           .filter((one) => one.source === source.name);
-        if (asked.length === 0) return;
-        await book.rescan(RETRY_FAILED_MS, 0);
-        for (const { schema, table: name, columns, ask } of asked) {
-          const table = book.table(tableKey({ schema, table: name }));
-          const known = (column: string): boolean =>
-            table?.versions.some((version) => version.columns.some((one) => one.name === column)) ?? true;
-          if (table && !columns.every(known)) {
-            logger.warn(
-              { table: table.topic, columns },
-              'events have columns that came and went; table begins anew',
-            );
-            await book.begin(table);
-          }
-          await capture.log.append([
-            controlBatch({ type: 'looked', source: source.name, schema, table: name, ask }),
-          ]);
-        }
+        if (asked.some(({ type }) => type === 'look')) await this.#ground.book.rescan(RETRY_FAILED_MS, 0);
+        for (const one of asked) await this.#answerOne(one);
       },
-      onError: (err) => logger.warn({ err }, 'a look at the catalog failed, will be asked for again'),
+      onError: (err) =>
+        logger.warn({ err }, 'a sink’s question could not be answered, it will be asked again'),
     });
     this.#stack.defer(() => consumer.stop());
     await consumer.ready;
     this.#signal.throwIfAborted();
+  }
+
+  async #answerOne(asked: SinkAsks): Promise<void> {
+    const { capture, logger } = this.#options;
+    const { book, client } = this.#ground;
+    const { source, schema, table: name, ask } = asked;
+    const table = book.table(tableKey({ schema, table: name }));
+    let end = 0;
+    if (table && asked.type === 'complete') {
+      const rows = await completeRows(client, table, asked.partition, asked.rows);
+      // Not in one call: the rows have to be there when the answer is read.
+      if (rows) [{ end }] = (await capture.log.append([rows])) as [Appended];
+    } else if (table && asked.type === 'look') {
+      const { columns } = asked;
+      const known = (column: string): boolean =>
+        table.versions.some((version) => version.columns.some((one) => one.name === column));
+      if (!columns.every(known)) {
+        logger.warn(
+          { table: table.topic, columns },
+          'events have columns that came and went; table begins anew',
+        );
+        await book.begin(table);
+      }
+    }
+    await capture.log.append([controlBatch({ type: 'looked', source, schema, table: name, ask, end })]);
   }
 }

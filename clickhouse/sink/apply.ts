@@ -1,14 +1,15 @@
-import { HubError, type StoredRecord, type Warehouse } from '#kernel';
-import { parseRawField, rawField } from '../types/index.ts';
+import { HubError, type IncompleteRow, type StoredRecord, type Warehouse } from '#kernel';
+import { debeziumScalar } from '../types/index.ts';
 import { BatchEncoder, type DeadRecord, type EncodeTarget } from './batch.ts';
 import { stamped } from './dead-letters.ts';
-import { currentRows, KEPT, movedRow } from './lookup.ts';
+import { readChange } from './envelope.ts';
+import { currentRows } from './lookup.ts';
 import { mergeFields } from './merge.ts';
 import { insertStatement } from './plan.ts';
 import type { Rows } from './rows.ts';
 import { systemField } from './rows.ts';
 import { insertRows } from './store.ts';
-import { Held, type SinkTable } from './table.ts';
+import { Held, namesKey, type SinkTable } from './table.ts';
 
 export interface ApplyContext {
   readonly warehouse: Warehouse;
@@ -23,10 +24,19 @@ export interface ApplyContext {
    * that, if not.
    */
   readonly looked: (offset: number, columns: readonly string[]) => Promise<boolean>;
+  /** Has rows completed by capture; the lowest index of those that are not yet, null = all are. */
+  readonly completed: (rows: readonly Moved[]) => Promise<number | null>;
   /** Appends a record to all other partitions of the topic. */
   readonly spread: (record: StoredRecord) => Promise<void>;
   /** Which of these record keys have open dead letters; as latin1 text. */
   readonly deadKeys: (keys: readonly Buffer[]) => Promise<ReadonlySet<string>>;
+}
+
+export interface Moved {
+  /** Of the record in the batch, and its place in the log. */
+  readonly index: number;
+  readonly offset: number;
+  readonly row: IncompleteRow;
 }
 
 export interface Applied {
@@ -53,12 +63,14 @@ export async function applyBatch(
   const dead: DeadRecord[] = [];
   let stored = 0;
   let foreign = false;
+  let reread = -1;
   const flush = async (): Promise<void> => {
     const batch = await storeRows(encoder, records, table, context);
     dead.push(...batch.dead);
     stored += batch.rows;
     encoder.flushed();
     if (foreign) await table.confirmGeneration();
+    if (batch.waiting !== null) throw new Waiting(batch.waiting);
   };
   const heldBy = (names: readonly string[]): Applied => ({
     done: encoder.next,
@@ -76,65 +88,81 @@ export async function applyBatch(
     const since = table.foreign?.generations.find((one) => one.generation === generation)?.versions[0]?.since;
     // Its transaction had ended before the table was altered into the shape it has now: it is in the snapshot.
     if (stop.lsn < (since?.commit ?? 0)) encoder.next += 1;
-    else if (await context.looked(records[encoder.next]!.offset, stop.names))
-      encoder.bury(stop.error, generation);
-    else return false;
+    else if (!(await context.looked(records[encoder.next]!.offset, stop.names))) return false;
+    else if (reread === encoder.next) {
+      // The table has begun anew because of such changes: what they did is in its next snapshot.
+      if ((table.foreign?.newest ?? generation) > generation) encoder.next += 1;
+      else encoder.bury(stop.error, generation);
+    } else {
+      // What was known of the table may be older than the answer.
+      reread = encoder.next;
+      await table.readForeign();
+    }
     return true;
   };
-  for (;;) {
-    const applied = await table.ready();
-    foreign ||= table.foreign !== null;
-    const target: EncodeTarget = {
-      plans: table.plans,
-      foreign: table.foreign,
-      partition: context.partition,
-      generation: applied.generation,
-      everyVersion: table.history !== null,
-    };
-    const stop = encoder.run(records, target);
-    switch (stop.why) {
-      case 'end':
-        await flush();
-        return { done: records.length, rows: stored, dead, held: null };
-      case 'generation':
-        await flush();
-        return {
-          done: encoder.next,
-          rows: stored,
-          dead,
-          held: new Held(`Snapshot ${stop.generation} of ${table.entry.topic} is not live yet.`),
-        };
-      case 'truncate':
-        await flush();
-        // Rows of other partitions that are older may still be on their way: each empties the table again.
-        if (stop.spread && context.shared) {
-          await context.spread(stamped(records[encoder.next]!, stop.generation));
-        }
-        await table.truncate(stop.generation, stop.lsn, stop.committedAt);
-        encoder.next += 1;
-        break;
-      case 'schema':
-        // Rows so far fit the table as it is now.
-        await flush();
-        await table.plan(stop.version);
-        break;
-      case 'foreign':
-        foreign = true;
-        await table.readForeign();
-        break;
-      case 'names':
-        await flush();
-        if (await table.planNames(stop.names)) break;
-        if (await settled({ ...stop, error: columnUnknown(stop.names) })) break;
-        return heldBy(stop.names);
-      case 'unexplained':
-        await flush();
-        if (await settled(stop)) break;
-        return heldBy(stop.names);
-      case 'widen':
-        await flush();
-        await table.widen(stop.columns);
-        break;
+  const waits = (error: unknown): Applied => {
+    if (!(error instanceof Waiting)) throw error;
+    const reason = `Rows of ${table.entry.topic} whose key changed are being read from the source.`;
+    return { done: error.record, rows: stored, dead, held: new Held(reason) };
+  };
+  return run().catch(waits);
+
+  async function run(): Promise<Applied> {
+    for (;;) {
+      const applied = await table.ready();
+      foreign ||= table.foreign !== null;
+      const target: EncodeTarget = {
+        plans: table.plans,
+        foreign: table.foreign,
+        partition: context.partition,
+        generation: applied.generation,
+        everyVersion: table.history !== null,
+      };
+      const stop = encoder.run(records, target);
+      switch (stop.why) {
+        case 'end':
+          await flush();
+          return { done: records.length, rows: stored, dead, held: null };
+        case 'generation':
+          await flush();
+          return {
+            done: encoder.next,
+            rows: stored,
+            dead,
+            held: new Held(`Snapshot ${stop.generation} of ${table.entry.topic} is not live yet.`),
+          };
+        case 'truncate':
+          await flush();
+          // Rows of other partitions that are older may still be on their way: each empties the table again.
+          if (stop.spread && context.shared) {
+            await context.spread(stamped(records[encoder.next]!, stop.generation));
+          }
+          await table.truncate(stop.generation, stop.lsn, stop.committedAt);
+          encoder.next += 1;
+          break;
+        case 'schema':
+          // Rows so far fit the table as it is now.
+          await flush();
+          await table.plan(stop.version);
+          break;
+        case 'foreign':
+          foreign = true;
+          await table.readForeign();
+          break;
+        case 'names':
+          await flush();
+          if (await table.planNames(stop.names)) break;
+          if (await settled({ ...stop, error: columnUnknown(stop.names) })) break;
+          return heldBy(stop.names);
+        case 'unexplained':
+          await flush();
+          if (await settled(stop)) break;
+          return heldBy(stop.names);
+        case 'widen':
+          await flush();
+          await table.widen(stop.columns);
+          break;
+      }
     }
   }
 }
@@ -149,16 +177,17 @@ async function storeRows(
   records: readonly StoredRecord[],
   table: SinkTable,
   context: ApplyContext,
-): Promise<{ rows: number; dead: DeadRecord[] }> {
+): Promise<{ rows: number; dead: DeadRecord[]; waiting: number | null }> {
   const { rows } = encoder;
   const dead = [...encoder.dead];
-  if (rows.count === 0) return { rows: 0, dead };
+  if (rows.count === 0) return { rows: 0, dead, waiting: null };
+  let waiting: number | null = null;
   const applied = await table.ready();
   if (encoder.holes.length > 0) {
     await fillHoles(encoder, table, context);
+    waiting = await completeMoved(encoder, records, table, context);
     dead.push(...(await incomplete(encoder, records, context)));
   }
-  await keepLastDeleted(encoder, table, context);
   const all = rows.starts.map((_, row) => row);
   const reject = (row: number, error: HubError): void => {
     rows.live[row] = false;
@@ -194,7 +223,7 @@ async function storeRows(
     reject(row, error);
   }
   if (context.shared) await table.confirm(applied, history);
-  return { rows: indices.length, dead };
+  return { rows: indices.length, dead, waiting };
 }
 
 /**
@@ -227,43 +256,49 @@ async function incomplete(
 }
 
 /**
- * A delete at the end of a delivery may be the first half of a changed key whose second half lacks
- * unchanged values. Its tombstone keeps the row's values, so that no merge can remove them before.
+ * Rows whose unchanged values were another key's are completed by capture, from the source: it appends them
+ * whole behind these events. Until it has, the first of them (its index is given) and all that follow wait.
  */
-async function keepLastDeleted(
-  encoder: BatchEncoder,
+async function completeMoved(
+  { rows, holes }: BatchEncoder,
+  records: readonly StoredRecord[],
   table: SinkTable,
   context: ApplyContext,
-): Promise<void> {
-  const { rows, openDelete } = encoder;
-  if (openDelete === null || !rows.live[openDelete.row]) return;
-  const { row: last, prior } = openDelete;
-  const applied = await table.ready();
-  if (
-    !applied.columns.some(
-      ({ attnum, type }) => !applied.key.includes(attnum) && /String|Array|Decimal/.test(type),
-    )
-  )
-    return;
-  const own = rows.fields(last);
-  const at = systemField(applied.columns.length);
-  const key = applied.key.map(
-    (attnum) => own[applied.columns.findIndex((column) => column.attnum === attnum)]!,
-  );
-  let from: readonly string[] | null = null;
-  if (prior !== undefined) {
-    const whole = !rows.deleted[prior] && !encoder.holes.some((hole) => hole.row === prior);
-    from = whole ? rows.fields(prior) : null;
-  } else {
-    const current = (await currentRows(context.warehouse, applied, [key])).get(key.join('\t'));
-    const whole =
-      current !== undefined && (current[at.deleted] === '0' || current[at.raw]!.includes(`'${KEPT}'`));
-    if (whole && BigInt(current[at.version]!) <= BigInt(own[at.version]!)) from = current;
+): Promise<number | null> {
+  const wanted = holes.flatMap(({ row }) => {
+    const index = rows.records[row]!;
+    const record = records[index]!;
+    const incomplete = incompleteRow(record, table);
+    return incomplete === null ? [] : [{ index, offset: record.offset, row: incomplete }];
+  });
+  return wanted.length === 0 ? null : context.completed(wanted);
+}
+
+/** What capture needs to find the row; null: a native event, which leaves out only what the same row has. */
+function incompleteRow({ value }: StoredRecord, { foreign }: SinkTable): IncompleteRow | null {
+  const change = value === null ? null : readChange(value);
+  if (change === null || change.schemaVersion !== null || change.after === null) return null;
+  const { after, lsn, txId, committedAt } = change;
+  const plan = foreign?.plans.get(namesKey(Object.keys(after)))?.plan;
+  const key: Record<string, string> = {};
+  for (const field of plan?.key ?? []) {
+    const column = plan!.columns.find(({ target }) => target === field);
+    if (column === undefined || column.type.kind === 'array') return null;
+    const text = debeziumScalar(column.type, after[column.name] ?? null, true);
+    if (text === null) return null;
+    key[column.name] = typeof text === 'string' ? text : `\\x${text.toString('hex')}`;
   }
-  if (from === null) return;
-  const raw = parseRawField(from[at.raw]!).set(KEPT, '');
-  const fields = [...from.slice(0, at.raw), rawField(raw), ...own.slice(at.version)];
-  rows.rewrite(last, fields);
+  return { key, lsn, txId, committedAt };
+}
+
+/** The record at this index has to wait for capture. */
+class Waiting extends Error {
+  readonly record: number;
+
+  constructor(record: number) {
+    super('waiting for rows to be completed');
+    this.record = record;
+  }
 }
 
 /**
@@ -287,7 +322,7 @@ async function fillHoles(encoder: BatchEncoder, table: SinkTable, context: Apply
     const own = rows.fields(hole.row);
     return { ...hole, own, key: positions.map((position) => own[position]!) };
   });
-  const keys = open.flatMap(({ key, moved }) => (moved?.from ? [key, moved.from] : [key]));
+  const keys = open.filter(({ moved }) => !moved).map(({ key }) => key);
   const found = await currentRows(context.warehouse, applied, keys);
   for (const { own, key, ...hole } of open) {
     const version = versionOf(own);
@@ -296,14 +331,7 @@ async function fillHoles(encoder: BatchEncoder, table: SinkTable, context: Apply
       rows.live[hole.row] = false;
       continue;
     }
-    let current = live(present, version);
-    if (hole.moved !== null) {
-      const created = versionOf(rows.fields(hole.moved.row));
-      // What this key held before the row moved here was another row.
-      if (current !== null && versionOf(current) < created) current = null;
-      current ??= hole.moved.from && live(found.get(hole.moved.from.join('\t')), version);
-      current ??= await movedRow(context.warehouse, applied, String(created), key);
-    }
+    const current = hole.moved ? null : live(present, version);
     if (current !== null) mergeFields(rows, hole.row, current, hole.fields, plan);
     else {
       rows.live[hole.row] = false;

@@ -60,6 +60,13 @@ export interface EncodeTarget {
   readonly everyVersion: boolean;
 }
 
+/** What holes of an event of Debezium's depend on. */
+interface Origin {
+  readonly lsn: number;
+  readonly created: boolean;
+  readonly unsure: boolean;
+}
+
 const BEFORE_NULL = Buffer.from('{"before":null,"after":{');
 const BEFORE_ROW = Buffer.from('{"before":{');
 const AFTER_ROW = Buffer.from(',"after":{');
@@ -96,11 +103,6 @@ export class BatchEncoder {
     this.outdated.clear();
     this.#lastOfKey.clear();
     this.#lastDelete = null;
-  }
-
-  /** The last row if that is a delete which may be the first half of a changed key, and the row of its key before it. */
-  get openDelete(): { row: number; prior: number | undefined } | null {
-    return this.#lastDelete?.row === this.rows.count - 1 ? this.#lastDelete : null;
   }
 
   run(records: readonly StoredRecord[], target: EncodeTarget): Stop {
@@ -252,7 +254,9 @@ export class BatchEncoder {
     const image = deleted ? change.before : change.after;
     if (image === null) throw rowMissing(change.op);
     const foreign = change.schemaVersion === null;
-    const { fields, raw, holes, widen } = encodeImage(plan, image, !deleted, foreign);
+    const split = change.op === 'c' && this.#lastDelete?.lsn === change.lsn;
+    const nullIsUnsure = foreign && change.before === null && (change.op === 'u' || split);
+    const { fields, raw, holes, unsure, widen } = encodeImage(plan, image, !deleted, foreign, nullIsUnsure);
     if (widen.length > 0) return widen;
     if (holes.length > 0 && change.before !== null && change.op === 'u') {
       const old = encodeImage(plan, change.before, true, foreign);
@@ -275,7 +279,7 @@ export class BatchEncoder {
     }
     this.#raw(raw.size === 0 ? RAW_EMPTY : Buffer.from(`${rawField(raw)}\t`));
     this.#system(generation, change.lsn, deleted, change.committedAt);
-    const origin = foreign ? { lsn: change.lsn, created: change.op === 'c' } : null;
+    const origin = foreign ? { lsn: change.lsn, created: change.op === 'c', unsure } : null;
     this.#add(record, start, deleted, holes, origin, plan, target);
     if (generation < target.generation) this.outdated.add(rows.count - 1);
     return [];
@@ -304,7 +308,7 @@ export class BatchEncoder {
     start: number,
     deleted: boolean,
     holes: readonly number[],
-    foreign: { readonly lsn: number; readonly created: boolean } | null,
+    foreign: Origin | null,
     plan: Plan,
     target: EncodeTarget,
   ): void {
@@ -323,25 +327,25 @@ export class BatchEncoder {
     row: number,
     holes: readonly number[],
     earlier: number | undefined,
-    foreign: { readonly lsn: number; readonly created: boolean } | null,
+    foreign: Origin | null,
     plan: Plan,
   ): void {
+    if (foreign?.unsure) {
+      this.holes.push({ row, fields: [...holes], moved: true });
+      return;
+    }
     const { rows } = this;
     // A changed key comes as a delete of the old and a create of the new with the same position.
     const last = foreign !== null && this.#lastDelete?.lsn === foreign.lsn ? this.#lastDelete : null;
     const base = last === null ? earlier : last.prior;
-    const keyOf = (of: number): string[] => plan.key.map((field) => rows.fields(of)[field]!);
     if (base !== undefined && !rows.deleted[base]) {
       const pending = this.holes.find((hole) => hole.row === base);
       const open = holes.filter((field) => pending?.fields.includes(field) ?? false);
       mergeFields(rows, row, rows.fields(base), holes, plan);
-      if (open.length === 0) return;
-      const moved =
-        last === null ? pending!.moved : { from: pending!.moved ? pending!.moved.from : keyOf(base), row };
-      this.holes.push({ row, fields: open, moved });
+      if (open.length > 0) this.holes.push({ row, fields: open, moved: last !== null || pending!.moved });
       return;
     }
-    const moved = last !== null || foreign?.created ? { from: last && keyOf(last.row), row } : null;
+    const moved = last !== null || foreign?.created === true;
     this.holes.push({ row, fields: [...holes], moved });
   }
 }

@@ -20,11 +20,21 @@ const message = z.discriminatedUnion('type', [
     columns: z.array(z.string()),
   }),
   z.object({
+    type: z.literal('complete'),
+    source: z.string(),
+    schema: z.string(),
+    table: z.string(),
+    ask: z.string(),
+    partition: z.number().int(),
+    rows: z.array(z.unknown()),
+  }),
+  z.object({
     type: z.literal('looked'),
     source: z.string(),
     schema: z.string(),
     table: z.string(),
     ask: z.string(),
+    end: z.number().int().nonnegative().optional(),
   }),
 ]);
 

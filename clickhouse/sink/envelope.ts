@@ -10,6 +10,7 @@ export interface Change {
   readonly generation: number | null;
   readonly schemaVersion: number | null;
   readonly lsn: number;
+  readonly txId: number;
   /** Commit time, microseconds since 1970. */
   readonly committedAt: number;
 }
@@ -32,6 +33,7 @@ const schema = z.object({
     ts_us: integer.nullish(),
     gen: integer.nullish(),
     sv: integer.nullish(),
+    txId: integer.nullish(),
   }),
 });
 
@@ -76,6 +78,7 @@ export function readChange(value: Buffer): Change | null {
     schemaVersion: source.sv ?? null,
     // A row of Debezium's own snapshot: any change overrides it, see `rowVersion`.
     lsn: op === 'r' ? 0 : (source.lsn ?? 0),
+    txId: source.txId ?? 0,
     committedAt: source.ts_us ?? (source.ts_ms ?? 0) * 1000,
   };
 }

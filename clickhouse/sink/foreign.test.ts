@@ -271,3 +271,42 @@ test('a TRUNCATE, which stands in one partition, empties what the others still b
   await world.drained();
   expect(await world.rows(schema, 'id, a')).toEqual([{ id: 3, a: 'y' }]);
 });
+
+test('what only the source can tell is asked for, and comes whole: a moved row, a NULL that may be unchanged', async () => {
+  const numbers = { kind: 'array', element: scalar('float8'), sourceType: 'float8[]' } as const;
+  const schema = tableSchema('moved', [text(2, 't'), column(3, 'f', numbers)]);
+  await world.register(schema, { rows: '1\tlong\t[1.5]\t{}\n3\tthree\t[9]\t{}\n' });
+  const source = new Map([
+    ['2', { id: 2, t: 'long', f: '{2.5}' }],
+    ['3', { id: 3, t: 'changed', f: '{9}' }],
+  ]);
+  const asked: unknown[] = [];
+  world.onComplete(async ({ rows, partition }) => {
+    asked.push(...rows);
+    const records = rows.flatMap(({ key, lsn }) => {
+      const row = source.get(key.id!);
+      return row ? [event(schema, 'c', null, row, { lsn })] : [];
+    });
+    if (records.length > 0) await world.log.append([{ topic: topicOf(schema), partition, records }]);
+  });
+  await world.append(schema, [
+    foreign(schema, 'd', { id: 1 }, null, 10),
+    foreign(schema, 'c', null, { id: 2, t: UNAVAILABLE, f: [2.5] as never }, 10),
+    foreign(schema, 'u', null, { id: 3, t: 'changed', f: null }, 20),
+    // Moved, and gone by now: nothing comes of it.
+    foreign(schema, 'd', { id: 4 }, null, 25),
+    foreign(schema, 'c', null, { id: 5, t: UNAVAILABLE, f: [] as never }, 25),
+    foreign(schema, 'c', null, { id: 6, t: 'null', f: null }, 30),
+  ]);
+  await world.drained();
+  expect(await world.rows(schema, "id, t, f, _raw['f'] AS raw")).toEqual([
+    { id: 2, t: 'long', f: [2.5], raw: '' },
+    { id: 3, t: 'changed', f: [9], raw: '' },
+    { id: 6, t: 'null', f: [], raw: 'NULL' },
+  ]);
+  expect(asked).toEqual([
+    expect.objectContaining({ key: { id: '2' }, lsn: 10 }),
+    expect.objectContaining({ key: { id: '3' }, lsn: 20 }),
+    expect.objectContaining({ key: { id: '5' }, lsn: 25 }),
+  ]);
+});

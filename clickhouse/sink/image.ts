@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { HubError, UNAVAILABLE } from '#kernel';
+import { type ColumnType, HubError, UNAVAILABLE } from '#kernel';
 import { type ExactJson, encodeValue, NULL_FIELD } from '../types/index.ts';
 import type { Plan } from './plan.ts';
 
@@ -9,6 +9,8 @@ export interface ImageFields {
   readonly raw: Map<string, string>;
   /** Fields whose value the event does not have. */
   readonly holes: number[];
+  /** A NULL of these may as well be an unchanged value: it counts as a hole, and only the source can tell. */
+  readonly unsure: boolean;
   /** Columns that got NULL although the table's column cannot hold it. */
   readonly widen: string[];
 }
@@ -35,6 +37,19 @@ const isUnavailable = (value: ExactJson | undefined): boolean => {
   return value.length === BYTES.length && value.every((item, index) => item === BYTES[index]);
 };
 
+/** Element types for whose arrays there is a placeholder. */
+const PLACEHOLDERS: ReadonlySet<string> = new Set(['text', 'int4', 'int8', 'date', 'uuid', 'bytes']);
+
+/**
+ * Types whose values may be stored out of line, and for which Debezium writes NULL where it would write its
+ * placeholder. Seen with Debezium 3.6.
+ */
+const lacksPlaceholder = (type: ColumnType): boolean =>
+  type.kind === 'array'
+    ? !PLACEHOLDERS.has(type.element.kind)
+    : type.kind === 'other' &&
+      /^(path|polygon|bit varying|varbit|jsonpath|.*multirange)/.test(type.sourceType);
+
 function nameUuid(name: Buffer): string {
   const hash = createHash('md5').update(name).digest();
   hash[6] = (hash[6]! & 0x0f) | 0x30;
@@ -46,18 +61,21 @@ function nameUuid(name: Buffer): string {
  * @param complete the image is a new row: what it leaves out is a hole. Otherwise (the old row of a
  * delete) it is left empty.
  * @param foreign Debezium wrote it
+ * @param nullIsUnsure see ImageFields.unsure
  */
 export function encodeImage(
   plan: Plan,
   image: Readonly<Record<string, ExactJson>>,
   complete: boolean,
   foreign = false,
+  nullIsUnsure = false,
 ): ImageFields {
   const fields = plan.fills.map((fill) => fill ?? NULL_FIELD);
   // Also of a deleted row: where the whole row is its key, `_raw` is part of it.
   const raw = new Map(plan.fillRaw);
   const holes: number[] = [];
   const widen: string[] = [];
+  let unsure = false;
   for (const name of Object.keys(image)) {
     if (plan.byName.has(name)) continue;
     throw new HubError('COLUMN_UNKNOWN', `The event has a column ${name} that its table does not have.`, {
@@ -70,6 +88,11 @@ export function encodeImage(
     if (value === undefined || isUnavailable(value)) {
       if (complete) holes.push(column.target);
       else fields[column.target] = NULL_FIELD;
+      continue;
+    }
+    if (value === null && nullIsUnsure && lacksPlaceholder(column.type)) {
+      holes.push(column.target);
+      unsure = true;
       continue;
     }
     const encoded = encodeValue(column.type, column.nullable, value, foreign);
@@ -86,5 +109,5 @@ export function encodeImage(
       });
     }
   }
-  return { fields, raw, holes, widen };
+  return { fields, raw, holes, unsure, widen };
 }

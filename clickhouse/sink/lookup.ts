@@ -80,45 +80,6 @@ async function currentServers(warehouse: Warehouse, applied: AppliedTable): Prom
   return servers;
 }
 
-/** `_raw` entry of a tombstone that still has its row's values. */
-export const KEPT = '_row';
-
-/**
- * After a key changed: the old row's values, given the version of the change, which the old key's
- * tombstone carries as well. They are in the tombstone if that has kept them, else in the newest
- * version before it. Null if they are gone.
- */
-export async function movedRow(
-  warehouse: Warehouse,
-  applied: AppliedTable,
-  version: string,
-  notKey: readonly string[],
-): Promise<readonly string[] | null> {
-  const table = chTable(applied.database, applied.stored);
-  const key = applied.key
-    .map((attnum) => chIdent(applied.columns.find((column) => column.attnum === attnum)!.name))
-    .join(', ');
-  const v = BigInt(version);
-  const rows: string[][] = [];
-  // The row's old key may be another shard's.
-  for (const server of await currentServers(warehouse, applied)) {
-    const found = await readAll(
-      server,
-      `SELECT ${rowColumns(applied)} FROM ${table}
-       WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE _version = ${v} AND _deleted = 1)
-         AND (_deleted = 0 AND _version < ${v} OR _deleted = 1 AND _version = ${v} AND mapContains(_raw, '${KEPT}'))
-       ORDER BY _version DESC LIMIT 4`,
-    );
-    rows.push(...found);
-  }
-  return (
-    rows.find((fields) => applied.key.some((_, i) => fieldOfKey(applied, fields, i) !== notKey[i])) ?? null
-  );
-}
-
-const fieldOfKey = (applied: AppliedTable, fields: readonly string[], index: number): string | undefined =>
-  fields[applied.columns.findIndex((column) => column.attnum === applied.key[index])];
-
 async function readAll(warehouse: Warehouse, sql: string): Promise<string[][]> {
   const stream = await warehouse.stream(sql, 'TabSeparated');
   const chunks: Buffer[] = [];

@@ -183,6 +183,16 @@ test.each([
               partition: 0,
               looked: async () => true,
               spread: async () => undefined,
+              // Capture reads the row as the source has it by now, and appends it.
+              completed: async (moved) => {
+                for (const { row: asked } of moved) {
+                  const row = steps.at(-1)!.state.get(Number(asked.key.id));
+                  if (!row) continue;
+                  const record = event(schema, 'c', null, { ...row }, { lsn: asked.lsn });
+                  stored.push({ ...record, offset: stored.length });
+                }
+                return null;
+              },
               deadKeys: async () => new Set(),
             });
             expect(result.dead).toEqual([]);

@@ -3,13 +3,11 @@ export interface Hole {
   readonly row: number;
   /** Positions of the missing fields. */
   readonly fields: readonly number[];
-  /** Set if the values come from another key. */
-  readonly moved: {
-    /** That key's fields, if known. */
-    readonly from: readonly string[] | null;
-    /** The row, this one or an earlier one of its key, that the change of key created. */
-    readonly row: number;
-  } | null;
+  /**
+   * The warehouse is no safe place for the values: they are those of another key, from which the row has moved,
+   * or may have become NULL.
+   */
+  readonly moved: boolean;
 }
 
 /** Encoded rows of one batch, as TabSeparated text in one growing buffer. */

@@ -138,6 +138,11 @@ export function createSink(options: SinkOptions): Sink {
             shared: (await partitionsOf(batch.topic)) > 1,
             partition: batch.partition,
             spread: (record) => spread(batch, record),
+            completed: async (rows) => {
+              const { waiting, end } = await looks.completed(table.entry, batch.partition, rows);
+              watermarks.hold(table.entry, batch.partition, end);
+              return waiting;
+            },
             looked: (offset, columns) => looks.has(table.entry, batch.partition, offset, columns),
             deadKeys: (keys) => deadKeys(pool, batch.topic, keys),
           });
@@ -280,7 +285,7 @@ export function createSink(options: SinkOptions): Sink {
       one.type === 'table' || one.type === 'looked' ? [topicOf(one)] : [],
     );
     for (const topic of topics) tables.get(topic)?.invalidate();
-    for (const one of told) if (one.type === 'looked') looks.answered(one.ask);
+    for (const one of told) if (one.type === 'looked') looks.answered(one.ask, one.end);
     if (topics.length > 0 || told.some((one) => one.type === 'source')) await follow();
     for (const topic of topics) consumer?.nudge(topic);
     for (const message of messages) {

@@ -79,6 +79,13 @@ export class Watermarks {
     this.#advance(entry, partition, state);
   }
 
+  /** What was claimed of the partition counts only once everything below `end` is stored as well. */
+  hold(entry: TableEntry, partition: number, end: number): void {
+    const state = this.#state(entry.topic, partition);
+    state.named = Math.max(state.named, end);
+    state.claims = state.claims.map((claim) => ({ ...claim, end: Math.max(claim.end, end) }));
+  }
+
   /** `tables`: the source's live tables with the partitions this process is in charge of, of how many. */
   claim(
     message: WatermarkMessage,

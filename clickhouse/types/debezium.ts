@@ -7,8 +7,9 @@ import { decimalOf } from './map.ts';
  * Debezium's forms of a scalar, brought to the source's text form (bytes: the bytes). Native events
  * pass through. Null if the JSON value cannot be one of this type.
  *
- * Without embedded schema the unit of a number follows from the column: `time.precision.mode`
- * adaptive (its default) counts milliseconds for a declared precision up to 3, else microseconds.
+ * Without embedded schema the unit of a number follows from the column: `time.precision.mode` adaptive
+ * (its default) counts milliseconds for a declared precision up to 3, else microseconds. Nothing can be told
+ * from a number's size: 9999-12-31 is as good a moment as any. The texts of isostring are read as well.
  * Source: Debezium documentation, PostgreSQL connector, "Temporal types", "Decimal types".
  */
 export function debeziumScalar(type: ScalarType, value: ExactJson, foreign = false): string | Buffer | null {
@@ -42,7 +43,7 @@ function fromText(type: ScalarType, text: string): string | Buffer | null {
     case 'timestamptz':
       return INTEGER.test(text) ? timestampOf(microseconds(type, text)) : zoned(text);
     case 'time':
-      return INTEGER.test(text) ? clockText(microseconds(type, text)) : text;
+      return INTEGER.test(text) ? clockText(microseconds(type, text)) : text.replace(/Z$/, '');
     case 'timetz':
       return text.replace(/Z$/, '+00');
     case 'interval':
@@ -82,6 +83,7 @@ const INFINITE_DAYS: Readonly<Record<string, string>> = {
 const INFINITY = 9_223_372_036_825_200_000n;
 const MINUS_INFINITY = -9_223_372_036_832_400_000n;
 
+/** A count in microseconds. */
 function microseconds(type: ScalarType, text: string): bigint {
   const declared = /\((\d)\)/.exec(type.sourceType)?.[1];
   const count = BigInt(text);

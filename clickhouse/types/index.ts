@@ -1,3 +1,4 @@
+export { debeziumScalar } from './debezium.ts';
 export { type Encoded, encodeSourceText, encodeValue } from './encode.ts';
 export type { ExactJson } from './exact-json.ts';
 export { type FieldReader, fieldReader } from './interchange.ts';

@@ -93,6 +93,7 @@ function sourceStatus(row: SourceRow, tables: TableStatus[], config: Config): So
   return {
     name: row.name,
     kind: row.kind,
+    engine: row.engine,
     url: row.url,
     desired: row.desired,
     state: row.state,

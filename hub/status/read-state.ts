@@ -28,6 +28,8 @@ type RoleStats = z.infer<typeof roleStatsSchema>;
 export interface SourceRow {
   name: string;
   kind: string;
+  /** native or debezium. */
+  engine: string;
   url: string;
   desired: string;
   state: string;
@@ -71,7 +73,7 @@ export interface StateRows {
   readonly roles: RoleRow[];
 }
 
-const SOURCES = `SELECT name, kind, url, desired, state, error, slot, confirmed_lsn::text AS "confirmedLsn",
+const SOURCES = `SELECT name, kind, coalesce(options->>'engine', 'native') AS engine, url, desired, state, error, slot, confirmed_lsn::text AS "confirmedLsn",
   committed_at AS "committedAt", stats FROM bac.sources ORDER BY name`;
 
 const TABLES = `SELECT t.source, t.schema_name AS schema, t.table_name AS "table", t.topic, t.state, t.generation,

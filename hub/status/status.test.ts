@@ -13,6 +13,7 @@ const config = configSchema.parse({});
 const source = (change: Partial<SourceRow> = {}): SourceRow => ({
   name: 'shop',
   kind: 'postgres',
+  engine: 'native',
   url: 'postgres://a:***@b/c',
   desired: 'running',
   state: 'streaming',

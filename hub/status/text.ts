@@ -76,7 +76,7 @@ type Paint = (name: string | undefined, text: string) => string;
 function sourceLines(source: SourceStatus, now: number, paint: Paint): string[] {
   const lag = source.lagBytes === null ? 'slot lag –' : `slot lag ${formatBytes(source.lagBytes)}`;
   const lines = [
-    `${paint('bold', source.name)}  ${paint(STATE_COLOUR[source.state], source.state)}  ${source.url}  ${paint(STATE_COLOUR[source.lagAlarm], lag)}`,
+    `${paint('bold', source.name)}  ${paint(STATE_COLOUR[source.state], source.state)}  ${source.url}${source.engine === 'debezium' ? '  by Debezium' : ''}  ${paint(STATE_COLOUR[source.lagAlarm], lag)}`,
   ];
   if (source.error) lines.push(...problem(source.error, paint));
   const head = ['table', 'state', 'rows', 'fresh', 'waiting', 'rows/s', 'dead', 'verified'];

@@ -58,6 +58,8 @@ export interface Totals {
 export interface SourceStatus {
   readonly name: string;
   readonly kind: string;
+  /** What reads its changes: native or debezium. */
+  readonly engine: string;
   /** Connection string without its password. */
   readonly url: string;
   readonly desired: string;

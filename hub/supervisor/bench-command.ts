@@ -1,6 +1,13 @@
 import { Command, Option } from 'commander';
 import { HubError } from '#kernel';
 
+interface Flags {
+  readonly runs?: number;
+  readonly log?: 'embedded' | 'kafka';
+  readonly engine?: 'native' | 'debezium';
+  readonly changes?: number;
+}
+
 /** `bac bench NAME`: runs one benchmark on engines of its own in a temporary folder. */
 export function benchCommand(): Command {
   const names = ['cdc', 'snapshot', 'freshness', 'transaction'] as const;
@@ -11,8 +18,15 @@ export function benchCommand(): Command {
     .addOption(
       new Option('--log <kind>', 'cdc: measure Kafka beside the embedded log').choices(['embedded', 'kafka']),
     )
+    .addOption(
+      new Option('--engine <engine>', 'cdc: measure Debezium on Kafka beside the native reader').choices([
+        'native',
+        'debezium',
+      ]),
+    )
+    .option('--changes <n>', 'cdc: row changes; default 1000000', Number)
     .option('--json', 'print one JSON document (always the case; accepted for symmetry)')
-    .action(async (name: string, flags: { runs?: number; log?: 'embedded' | 'kafka' }) => {
+    .action(async (name: string, flags: Flags) => {
       const { BENCHMARKS } = await import('../../bench/index.ts');
       const benchmark = BENCHMARKS[name as (typeof names)[number]];
       if (!benchmark)
@@ -20,6 +34,8 @@ export function benchCommand(): Command {
           next: `Choose one of: ${names.join(', ')}.`,
         });
       process.stderr.write('Measuring; this takes minutes and both cores ...\n');
-      process.stdout.write(`${JSON.stringify(await benchmark(flags.runs, flags.log), null, 2)}\n`);
+      process.stdout.write(
+        `${JSON.stringify(await benchmark(flags.runs, flags.log, flags.engine, flags.changes), null, 2)}\n`,
+      );
     });
 }

@@ -26,6 +26,8 @@ import { testLog } from '#tests/log';
 import { testPostgres } from '#tests/postgres';
 import { readTable } from '../../tables/index.ts';
 
+type CompleteRows = (asked: Extract<ControlMessage, { type: 'complete' }>) => Promise<void>;
+
 /** Everything a sink stands on, all real, and the means to play capture. */
 export interface World extends AsyncDisposable {
   readonly pool: pg.Pool;
@@ -43,6 +45,8 @@ export interface World extends AsyncDisposable {
   ): Promise<void>;
   append(schema: TableSchema, records: readonly LogRecord[], partitions?: number): Promise<void>;
   control(message: ControlMessage): Promise<void>;
+  /** What capture does when it is asked to complete rows; nothing, by default. */
+  onComplete(answer: CompleteRows): void;
   /** Resolves once the sink group has committed all that is in the log. */
   drained(timeoutMs?: number): Promise<void>;
   /** Merges all parts of a table. */
@@ -74,6 +78,7 @@ export async function testWorld(cluster?: TestCluster): Promise<World> {
     const value = Buffer.from(JSON.stringify(message));
     await log.append([{ topic: CONTROL_TOPIC, partition: 0, records: [{ key: null, value }] }]);
   };
+  let complete: CompleteRows = async () => undefined;
   // Plays capture, which has nothing new to register whenever it is asked to look.
   const capture = log.consume({
     group: null,
@@ -82,7 +87,9 @@ export async function testWorld(cluster?: TestCluster): Promise<World> {
     async onBatch({ records }) {
       for (const { value } of records) {
         const message = JSON.parse(value!.toString()) as ControlMessage;
-        if (message.type === 'look') await control({ ...message, type: 'looked' });
+        if (message.type === 'complete') await complete(message);
+        else if (message.type !== 'look') continue;
+        await control({ ...message, type: 'looked' });
       }
     },
   });
@@ -94,6 +101,9 @@ export async function testWorld(cluster?: TestCluster): Promise<World> {
     registry,
     snapshots,
     control,
+    onComplete(answer) {
+      complete = answer;
+    },
     sink(config = {}) {
       const sink = createSink({
         log,
