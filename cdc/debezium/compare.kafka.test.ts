@@ -170,7 +170,10 @@ async function contents(source: string, table: string): Promise<unknown[]> {
 }
 
 /** Differences by column, the first ones of each table. */
-async function differences(tables: readonly string[]): Promise<unknown[]> {
+async function differences(
+  tables: readonly string[],
+  { without = [] }: { readonly without?: readonly string[] } = {},
+): Promise<unknown[]> {
   const found: unknown[] = [];
   for (const table of tables) {
     const [native, debezium] = [await contents('native', table), await contents('dbz', table)];
@@ -178,6 +181,7 @@ async function differences(tables: readonly string[]): Promise<unknown[]> {
     for (const [index, row] of native.entries()) {
       const other = debezium[index] as Record<string, unknown> | undefined;
       for (const [name, value] of Object.entries(row as Record<string, unknown>)) {
+        if (without.includes(name)) continue;
         const [a, b] = [JSON.stringify(value), JSON.stringify(other?.[name])];
         if (a !== b && found.length < 40)
           found.push([table, index, name, a?.slice(0, 120), b?.slice(0, 120)]);
@@ -293,5 +297,7 @@ test('one workload captured by both engines gives the same tables', async () => 
   for (const source of ['native', 'dbz']) await w.settled(source);
   const dead = await w.pool.query('SELECT topic, error_code, error FROM bac.dead_letters');
   expect(dead.rows).toEqual([]);
-  expect(await differences(['plain', 'whole', 'emptied', 'bulk', 'younger'])).toEqual([]);
+  // A table that one engine reads anew and the other does not has other versions, and the same values.
+  const reshaped = ['plain', 'whole', 'emptied', 'bulk', 'younger'];
+  expect(await differences(reshaped, { without: ['lsn', 'committed_at'] })).toEqual([]);
 });

@@ -31,6 +31,7 @@ export async function completeRows(
   const records: LogRecord[] = [];
   for (const row of rows) {
     const key = Object.entries(row.key).map(([name, text]) => ({ attnum: attnumOf.get(name) ?? 0, text }));
+    if (key.length === 0) continue;
     const values = await client.use(async (connection) => {
       if (row.txId > 0 && client.profile.rowTransactions) await visible(connection, row.txId);
       return currentValues(connection, oid, key, wanted);

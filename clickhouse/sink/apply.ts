@@ -9,7 +9,7 @@ import { insertStatement } from './plan.ts';
 import type { Rows } from './rows.ts';
 import { systemField } from './rows.ts';
 import { insertRows } from './store.ts';
-import { Held, namesKey, type SinkTable } from './table.ts';
+import { Held, namesKey, Reshaped, type SinkTable } from './table.ts';
 
 export interface ApplyContext {
   readonly warehouse: Warehouse;
@@ -62,14 +62,17 @@ export async function applyBatch(
   const encoder = new BatchEncoder(rows);
   const dead: DeadRecord[] = [];
   let stored = 0;
-  let foreign = false;
+  /** Newest generation by which events have been judged that are not stored yet. */
+  let newest: number | null = null;
   let reread = -1;
+  let encodedFor = 0;
   const flush = async (): Promise<void> => {
     const batch = await storeRows(encoder, records, table, context);
     dead.push(...batch.dead);
     stored += batch.rows;
     encoder.flushed();
-    if (foreign) await table.confirmGeneration();
+    if (newest !== null) await table.confirmGeneration(newest);
+    newest = null;
     if (batch.waiting !== null) throw new Waiting(batch.waiting);
   };
   const heldBy = (names: readonly string[]): Applied => ({
@@ -85,6 +88,8 @@ export async function applyBatch(
     error: HubError;
   }): Promise<boolean> => {
     const { generation } = await table.ready();
+    // Another generation has become live: it is looked at again.
+    if (generation !== encodedFor) return true;
     const since = table.foreign?.generations.find((one) => one.generation === generation)?.versions[0]?.since;
     // Its transaction had ended before the table was altered into the shape it has now: it is in the snapshot.
     if (stop.lsn < (since?.commit ?? 0)) encoder.next += 1;
@@ -110,7 +115,8 @@ export async function applyBatch(
   async function run(): Promise<Applied> {
     for (;;) {
       const applied = await table.ready();
-      foreign ||= table.foreign !== null;
+      newest ??= table.foreign?.newest ?? null;
+      encodedFor = applied.generation;
       const target: EncodeTarget = {
         plans: table.plans,
         foreign: table.foreign,
@@ -146,7 +152,6 @@ export async function applyBatch(
           await table.plan(stop.version);
           break;
         case 'foreign':
-          foreign = true;
           await table.readForeign();
           break;
         case 'names':
@@ -275,14 +280,16 @@ async function completeMoved(
 }
 
 /** What capture needs to find the row; null: a native event, which leaves out only what the same row has. */
-function incompleteRow({ value }: StoredRecord, { foreign }: SinkTable): IncompleteRow | null {
+function incompleteRow({ value }: StoredRecord, { entry, foreign }: SinkTable): IncompleteRow | null {
   const change = value === null ? null : readChange(value);
   if (change === null || change.schemaVersion !== null || change.after === null) return null;
   const { after, lsn, txId, committedAt } = change;
   const plan = foreign?.plans.get(namesKey(Object.keys(after)))?.plan;
+  // Forgotten meanwhile, by a message: the batch is looked at again.
+  if (plan === undefined) throw new Reshaped(entry.topic);
   const key: Record<string, string> = {};
-  for (const field of plan?.key ?? []) {
-    const column = plan!.columns.find(({ target }) => target === field);
+  for (const field of plan.key) {
+    const column = plan.columns.find(({ target }) => target === field);
     if (column === undefined || column.type.kind === 'array') return null;
     const text = debeziumScalar(column.type, after[column.name] ?? null, true);
     if (text === null) return null;

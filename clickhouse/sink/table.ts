@@ -134,8 +134,10 @@ export class SinkTable {
     return this.#alone(async () => {
       const { foreign } = this;
       const live = foreign?.generations.find(({ generation }) => generation === this.applied?.generation);
-      const shape = live ? shapeOf(live, names) : null;
-      if (!foreign || !shape) return false;
+      // Forgotten meanwhile, by a message: what is read next decides.
+      if (!foreign || !live) return true;
+      const shape = shapeOf(live, names);
+      if (!shape) return false;
       const before = this.applied;
       const applied = await this.#plan(shape.version);
       if (applied !== before) foreign.plans.clear();
@@ -151,11 +153,9 @@ export class SinkTable {
    * to which they may belong. Capture registers it first and notes its place in the log after that, so
    * whatever passes here lies before that place.
    */
-  async confirmGeneration(): Promise<void> {
-    const { foreign } = this;
-    if (foreign === null) return;
+  async confirmGeneration(newest: number): Promise<void> {
     const entry = await this.#registry.table(this.entry);
-    if (entry && entry.generation !== foreign.newest) throw new Reshaped(this.entry.topic);
+    if (entry && entry.generation !== newest) throw new Reshaped(this.entry.topic);
   }
 
   /** Lets columns hold NULL. Idempotent. */
