@@ -147,7 +147,8 @@ export class BatchEncoder {
     rows.at = this.#scanner.to;
     this.#raw(RAW_EMPTY);
     this.#system(tail.generation, tail.lsn, deleted, tail.committedAt);
-    this.#add(record, start, deleted, this.#scanner.holes, null, plan, target);
+    const row = rows.close(start, this.next, deleted, tail.generation, tail.lsn);
+    this.#add(record, row, this.#scanner.holes, null, plan, target);
     return DONE;
   }
 
@@ -280,7 +281,8 @@ export class BatchEncoder {
     this.#raw(raw.size === 0 ? RAW_EMPTY : Buffer.from(`${rawField(raw)}\t`));
     this.#system(generation, change.lsn, deleted, change.committedAt);
     const origin = foreign ? { lsn: change.lsn, created: change.op === 'c', unsure } : null;
-    this.#add(record, start, deleted, holes, origin, plan, target);
+    const row = rows.close(start, this.next, deleted, generation, change.lsn);
+    this.#add(record, row, holes, origin, plan, target);
     if (generation < target.generation) this.outdated.add(rows.count - 1);
     return [];
   }
@@ -303,23 +305,24 @@ export class BatchEncoder {
     rows.at = at;
   }
 
+  /** Of several rows of a key the newest change's stays: an older one may come later in the log. */
   #add(
     record: StoredRecord,
-    start: number,
-    deleted: boolean,
+    row: number,
     holes: readonly number[],
     foreign: Origin | null,
     plan: Plan,
     target: EncodeTarget,
   ): void {
     const { rows } = this;
-    const row = rows.close(start, this.next, deleted);
     const key = record.key === null ? null : record.key.toString('latin1');
-    const earlier = key === null ? undefined : this.#lastOfKey.get(key);
-    if (key !== null) this.#lastOfKey.set(key, row);
-    if (earlier !== undefined && !target.everyVersion) rows.live[earlier] = false;
-    if (holes.length > 0) this.#fill(row, holes, earlier, foreign, plan);
-    if (deleted && foreign !== null) this.#lastDelete = { lsn: foreign.lsn, row, prior: earlier };
+    const last = key === null ? undefined : this.#lastOfKey.get(key);
+    const overtaken = last !== undefined && rows.isOlder(row, last);
+    if (key !== null && !overtaken) this.#lastOfKey.set(key, row);
+    if (last !== undefined && !target.everyVersion) rows.live[overtaken ? row : last] = false;
+    const earlier = overtaken ? undefined : last;
+    if (holes.length > 0 && rows.live[row]) this.#fill(row, holes, earlier, foreign, plan);
+    if (rows.deleted[row] && foreign !== null) this.#lastDelete = { lsn: foreign.lsn, row, prior: earlier };
   }
 
   /** Missing values come from an earlier row of the batch, else they wait for the warehouse's row. */

@@ -18,9 +18,11 @@ export class Rows {
   readonly ends: number[] = [];
   /** Index of the record each row comes from. */
   readonly records: number[] = [];
-  /** False: a later row of the batch has the same key, or the row has been withdrawn. */
+  /** False: a newer row of the batch has the same key, or the row has been withdrawn. */
   readonly live: boolean[] = [];
   readonly deleted: boolean[] = [];
+  readonly generations: number[] = [];
+  readonly lsns: number[] = [];
 
   constructor(bytes: number) {
     this.buffer = Buffer.allocUnsafeSlow(bytes);
@@ -35,7 +37,8 @@ export class Rows {
 
   reset(): void {
     this.at = 0;
-    for (const list of [this.starts, this.ends, this.records, this.live, this.deleted]) list.length = 0;
+    for (const list of [this.starts, this.ends, this.records, this.generations, this.lsns]) list.length = 0;
+    for (const list of [this.live, this.deleted]) list.length = 0;
   }
 
   get count(): number {
@@ -43,13 +46,20 @@ export class Rows {
   }
 
   /** Closes the row that was written from `start` to `at`. Returns its index. */
-  close(start: number, record: number, deleted: boolean): number {
+  close(start: number, record: number, deleted: boolean, generation: number, lsn: number): number {
     this.starts.push(start);
     this.ends.push(this.at);
     this.records.push(record);
     this.live.push(true);
     this.deleted.push(deleted);
+    this.generations.push(generation);
+    this.lsns.push(lsn);
     return this.starts.length - 1;
+  }
+
+  /** True if `row` is of an older change than `other`, though it comes later: sent again, or completed. */
+  isOlder(row: number, other: number): boolean {
+    return this.generations[row] === this.generations[other] && this.lsns[row]! < this.lsns[other]!;
   }
 
   /** A row's fields, as latin1 text so that every byte survives. */

@@ -86,6 +86,24 @@ test('unchanged values are found in the batch, in the warehouse and behind a cha
   ]);
 });
 
+test('an older change that comes later in one delivery never takes a newer one’s place', async () => {
+  const schema = tableSchema('late', [column(2, 'name', scalar('text'))]);
+  await world.register(schema);
+  const at = (op: 'c' | 'u' | 'd', id: number, name: string | null, lsn: number) =>
+    event(schema, op, op === 'd' ? { id } : null, name === null ? null : { id, name }, { lsn });
+  // Sent again from further back and cut there; one append is one delivery.
+  await world.append(schema, [
+    at('c', 1, 'old', 10),
+    at('u', 1, 'new', 20),
+    at('c', 2, 'gone', 11),
+    at('d', 2, null, 21),
+    at('c', 1, 'old', 10),
+    at('c', 2, 'gone', 11),
+  ]);
+  await world.drained();
+  expect(await world.rows(schema, 'id, name')).toEqual([{ id: 1, name: 'new' }]);
+});
+
 test('a changed key that is sent again does not take the values of what is under the old key by then', async () => {
   const schema = tableSchema('moved_again', [text(2, 'big'), column(3, 'k', scalar('int4'))]);
   await world.register(schema, { rows: '1\told\t0\t{}\n' });
