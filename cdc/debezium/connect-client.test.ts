@@ -53,6 +53,19 @@ test('a rebalance is waited for, user and password go along and into no message'
   });
 });
 
+test('a read that is refused with 500 because of a rebalance is asked again, other 500s are told', async () => {
+  const told = ['Request cannot be completed because a rebalance is expected', 'Out of order'];
+  await using connect = await answering((_, response) =>
+    json(response, 500, { error_code: 500, message: told.shift() }),
+  );
+  const client = createConnectClient({ url: connect.url });
+  await expect(client.config('bac-shop')).rejects.toMatchObject({
+    code: 'CONNECT_FAILED',
+    message: expect.stringContaining('Out of order'),
+  });
+  expect(connect.seen).toHaveLength(2);
+});
+
 test('a password that Connect quotes is not told', async () => {
   const config = { 'connector.class': 'a.b.PostgresConnector', 'database.password': 'hunter2' };
   await using connect = await answering((request, response, body) => {

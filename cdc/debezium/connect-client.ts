@@ -123,8 +123,7 @@ export function createConnectClient(options: ConnectClientOptions): ConnectClien
     const until = performance.now() + busyMs;
     for (;;) {
       const { code, text } = await once(method, path, body);
-      // Only changes are refused while workers rebalance; a connector that exists is also a 409.
-      if (code === 409 && !text.includes('already exists') && performance.now() < until) {
+      if (isRebalancing(code, text) && performance.now() < until) {
         await sleep(BUSY_WAIT_MS, undefined, options.signal ? { signal: options.signal } : {});
         continue;
       }
@@ -205,6 +204,12 @@ function parse<T>(schema: z.ZodType<T>, path: string, text: string): T {
   const issue = parsed.error.issues[0]!;
   throw invalid(path, `${issue.path.join('.')}: ${issue.message}`);
 }
+
+/** Changes are refused with 409 while workers rebalance, some reads with 500; a connector that exists is also a 409. */
+const isRebalancing = (code: number, text: string): boolean =>
+  code === 409
+    ? !text.includes('already exists')
+    : code === 500 && /rebalance is (expected|in process)/i.test(text);
 
 const invalid = (path: string, why: string): HubError =>
   new HubError('CONNECT_ANSWER_INVALID', `The answer to ${path} is not understood: ${why}.`, {

@@ -56,6 +56,8 @@ class Attendance {
   #fresh = false;
   #marks = false;
   #slotSeen = false;
+  /** Every row of Debezium's own snapshot is in the log. */
+  #whole: boolean;
   #progress!: Progress;
 
   constructor(
@@ -70,6 +72,7 @@ class Attendance {
     const { source, capture, logger } = options;
     const settings = debeziumSchema.parse(source.options.debezium ?? {});
     this.#snapshotByDebezium = settings.snapshot === 'debezium';
+    this.#whole = !this.#snapshotByDebezium;
     this.#connector = new Connector(connectClientOf(capture.connect, signal), source.name, logger);
     this.#config = renderConnector({
       name: source.name,
@@ -116,12 +119,14 @@ class Attendance {
   #state(problem: HubError | null): void {
     const { meter } = this.#options;
     if (problem) meter.state(problem.code === 'CONNECTOR_FAILED' ? 'failed' : 'connecting', problem);
-    else meter.state(this.#ground.snapshots.busy ? 'snapshotting' : 'streaming');
+    else meter.state(this.#whole && !this.#ground.snapshots.busy ? 'streaming' : 'snapshotting');
   }
 
   async #watch(): Promise<void> {
     try {
-      this.#state(await this.#connector.watch());
+      const problem = await this.#connector.watch();
+      this.#whole ||= await this.#snapshotEnded();
+      this.#state(problem);
     } catch (thrown) {
       const error = toHubError(thrown);
       if (this.#signal.aborted || error.code === 'CONNECTOR_GONE') throw thrown;
@@ -130,7 +135,18 @@ class Attendance {
     }
   }
 
+  /**
+   * Debezium marks the offsets of its snapshot's rows; Connect commits the first one without the mark, a
+   * heartbeat's if nothing changes, after the broker has every row before it. The slot's position says
+   * nothing of that: it is where the snapshot began.
+   */
+  async #snapshotEnded(): Promise<boolean> {
+    const [offset] = await this.#connector.client.offsets(this.#connector.name);
+    return offset !== undefined && !offset.snapshot;
+  }
+
   async #tellProgress(): Promise<void> {
+    if (!this.#whole) return;
     if (this.#ground.client.profile.currentPosition === null) {
       await this.#progress.committed(await this.#connector.client.offsets(this.#connector.name));
       return;
