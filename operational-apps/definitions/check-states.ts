@@ -6,7 +6,7 @@ import { hint } from './schema-problems.ts';
 export function checkStates(entity: EntityModel, report: Report): void {
   const states = entity.states;
   if (!states) return;
-  const names = Object.keys(states.list);
+  const names = states.list.map((state) => state.name);
   const known = (name: string, path: readonly PropertyKey[]): boolean => {
     if (names.includes(name)) return true;
     report(['states', ...path], `unknown state \`${name}\`${hint(name, names)}`);
@@ -17,11 +17,10 @@ export function checkStates(entity: EntityModel, report: Report): void {
   const moves = new Map<string, Set<string>>();
   const given = new Set<string>();
   for (const [index, transition] of states.transitions.entries()) {
-    const from = [transition.from].flat();
     const here = ['transitions', index] as const;
     known(transition.to, [...here, 'to']);
-    for (const [at, name] of from.entries()) {
-      known(name, Array.isArray(transition.from) ? [...here, 'from', at] : [...here, 'from']);
+    for (const [at, name] of transition.from.entries()) {
+      known(name, [...here, 'from', at]);
       if (states.terminal.includes(name))
         report(['states', ...here], `leads out of \`${name}\`, which is terminal`);
       if (given.has(`${name}>${transition.to}`))

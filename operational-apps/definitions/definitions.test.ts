@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { HubError } from '#kernel';
 import { loadApps, parseApps } from './load.ts';
 import type { Problem } from './problems.ts';
-import { appJsonSchema } from './schema.ts';
+import { appJsonSchema } from './schema/app.ts';
 
 const HEAD = 'app: { name: shop, label: Shop }\nentities:\n';
 
@@ -127,6 +127,19 @@ const CASES: Readonly<Record<string, readonly [yaml: string, ...expected: string
     'a.yaml:7:51 entities.item.states.list.stuck: state `stuck` has no way out and is not terminal',
     'a.yaml:11:11 entities.item.states.transitions.1: leads out of `shut`, which is terminal',
     'a.yaml:12:29 entities.item.states.transitions.2.to: unknown state `stuk`, did you mean `stuck`?',
+  ],
+  'mistakes in effects and their like are told of the kind that was meant': [
+    fields(
+      '',
+      'actions:\n  a:\n    effects:\n      - { sett: { name: x } }\n      - { create: item, value: { name: x }, values: {} }\n      - { update: item, set: { name: x } }\n      - { notify: { too: x, text: x } }\nviews:\n  - { name: v, type: lisst }\n  - { name: w, type: list, field: [name] }\npermissions:\n  - { role: a, can: [red] }\n',
+    ),
+    'a.yaml:8:13 entities.item.actions.a.effects.0: an effect is one of set, require, create, update, transition, notify, webhook',
+    'a.yaml:9:29 entities.item.actions.a.effects.1.value: unknown key `value`, did you mean `values`?',
+    'a.yaml:10:13 entities.item.actions.a.effects.2: `match` is missing',
+    'a.yaml:11:25 entities.item.actions.a.effects.3.notify.too: unknown key `too`, did you mean `to`?',
+    'a.yaml:13:26 entities.item.views.0.type: must be one of list, kanban, calendar, form, detail',
+    'a.yaml:14:32 entities.item.views.1.field: unknown key `field`, did you mean `fields`?',
+    'a.yaml:16:26 entities.item.permissions.0.can.0: must be one of read, create, update, delete, export, import, comment',
   ],
   'required references in a circle': [
     `${HEAD}  a:\n    titleField: n\n    fields: { n: { type: text }, b: { type: reference, entity: b, required: true } }\n  b:\n    titleField: n\n    fields: { n: { type: text }, a: { type: reference, entity: a, required: true } }\n`,

@@ -5,17 +5,34 @@ export {
   fieldsOf,
   parseExpression,
 } from './expression.ts';
-export type { Field, FieldType } from './fields.ts';
 export { type AppFile, loadApps, parseApps } from './load.ts';
 export {
   ADDRESS_PARTS,
+  AMENDED_FROM,
   type App,
   columnsOf,
   type EntityModel,
   type FieldModel,
   NUMBERING_TABLE,
+  type PermissionModel,
+  type RoleModel,
   resolvePath,
   SYSTEM_COLUMNS,
+  type ViewModel,
 } from './model.ts';
+export type {
+  ActionModel,
+  AutomationModel,
+  CheckModel,
+  ChildRows,
+  Effect,
+  StateModel,
+  StatesModel,
+  TransitionModel,
+  Trigger,
+} from './model-behaviour.ts';
 export { formatProblem, type Problem } from './problems.ts';
-export { type AppDefinition, appJsonSchema, type Numbering, type States } from './schema.ts';
+export { type AppDefinition, appJsonSchema } from './schema/app.ts';
+export type { Field, FieldType } from './schema/fields.ts';
+export type { Numbering, Submittable } from './schema/life.ts';
+export { BUILT_IN_ROLES, OPERATIONS, type Operation } from './schema/permissions.ts';

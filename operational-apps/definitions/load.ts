@@ -3,11 +3,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { userError } from '#kernel';
 import { crossChecks } from './checks.ts';
-import { type App, toApp } from './model.ts';
+import type { App } from './model.ts';
 import { invalidApps, type Problem } from './problems.ts';
-import { appSchema } from './schema.ts';
+import { appSchema } from './schema/app.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { parseSource } from './source.ts';
+import { toApp } from './to-app.ts';
 
 export interface AppFile {
   /** Shown in errors. */

@@ -1,8 +1,36 @@
-import type { Field } from './fields.ts';
-import type { AppDefinition, Entity, Numbering, States } from './schema.ts';
+import type { ActionModel, AutomationModel, CheckModel, StatesModel } from './model-behaviour.ts';
+import type { Field } from './schema/fields.ts';
+import type { Numbering, Submittable } from './schema/life.ts';
+import type { Operation } from './schema/permissions.ts';
+import type { View } from './schema/views.ts';
 
 /** A field with its name and the label people see. */
 export type FieldModel = Field & { readonly name: string; readonly label: string };
+
+/** What some roles may do with an entity. A principal has the union of the rules of its roles. */
+export interface PermissionModel {
+  readonly roles: readonly string[];
+  /** `all` written out. */
+  readonly can: readonly Operation[];
+  /** Row predicate as expression; undefined = all rows of the tenant. */
+  readonly where: string | undefined;
+  readonly hide: readonly string[];
+  readonly mask: readonly string[];
+  readonly readonly: readonly string[];
+  /** Fields whose `level` is higher are not for this rule. */
+  readonly level: number;
+}
+
+/** A role as one app declares it; the roles of all apps are one set. */
+export interface RoleModel {
+  readonly name: string;
+  readonly label: string;
+  readonly description: string | undefined;
+  readonly includes: readonly string[];
+}
+
+/** A view, its label filled in. */
+export type ViewModel = View & { readonly label: string };
 
 /** An entity, its names filled in and its place in the app known. */
 export interface EntityModel {
@@ -18,7 +46,16 @@ export interface EntityModel {
   readonly unique: readonly (readonly string[])[];
   readonly tenantScoped: boolean;
   readonly numbering: Numbering | undefined;
-  readonly states: States | undefined;
+  readonly states: StatesModel | undefined;
+  readonly submittable: Submittable | undefined;
+  readonly comments: boolean;
+  readonly attachments: boolean;
+  /** Its own, else its app's; empty = nobody but owner and admin. */
+  readonly permissions: readonly PermissionModel[];
+  readonly checks: readonly CheckModel[];
+  readonly actions: readonly ActionModel[];
+  readonly automations: readonly AutomationModel[];
+  readonly views: readonly ViewModel[];
   readonly renamedFrom: string | undefined;
   readonly fields: readonly FieldModel[];
   /** For the rows of a child table: the entity that owns them and the field that shows them there. */
@@ -31,6 +68,7 @@ export interface App {
   readonly name: string;
   readonly label: string;
   readonly description: string | undefined;
+  readonly roles: readonly RoleModel[];
   readonly entities: readonly EntityModel[];
 }
 
@@ -44,13 +82,11 @@ export const SYSTEM_COLUMNS = [
   'version',
 ] as const;
 
+/** Column of submittable entities: the cancelled document of which this one is the amendment. */
+export const AMENDED_FROM = 'amended_from_id';
+
 /** Table in each app's schema with the last number given out per tenant and series. */
 export const NUMBERING_TABLE = 'numbering_series';
-
-const humanise = (name: string): string => {
-  const words = name.replaceAll('_', ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
-};
 
 /** `crm.account` or `account`, seen from an app. */
 export function resolvePath(app: string, path: string): { app: string; entity: string } {
@@ -75,45 +111,3 @@ export function columnsOf(field: FieldModel): string[] {
 }
 
 export const ADDRESS_PARTS = ['street', 'city', 'region', 'postal_code', 'country'] as const;
-
-export function toApp(file: string, definition: AppDefinition): App {
-  const owners = new Map<string, { entity: string; field: string }>();
-  for (const [entity, { fields }] of Object.entries(definition.entities)) {
-    for (const [field, { type, ...rest }] of Object.entries(fields)) {
-      if (type === 'childTable' && 'entity' in rest) owners.set(String(rest.entity), { entity, field });
-    }
-  }
-  return {
-    file,
-    name: definition.app.name,
-    label: definition.app.label,
-    description: definition.app.description,
-    entities: Object.entries(definition.entities).map(([name, entity]) =>
-      toEntity(definition.app.name, name, entity, owners.get(name) ?? null),
-    ),
-  };
-}
-
-function toEntity(app: string, name: string, entity: Entity, owner: EntityModel['owner']): EntityModel {
-  const label = entity.label ?? humanise(name);
-  return {
-    app,
-    name,
-    label,
-    plural: entity.plural ?? `${label}s`,
-    description: entity.description,
-    titleField: entity.titleField ?? entity.numbering?.field ?? null,
-    searchFields: entity.searchFields ?? [],
-    unique: entity.unique ?? [],
-    tenantScoped: entity.tenantScoped,
-    numbering: entity.numbering,
-    states: entity.states,
-    renamedFrom: entity.renamedFrom,
-    owner,
-    fields: Object.entries(entity.fields).map(([fieldName, field]) => ({
-      ...field,
-      name: fieldName,
-      label: field.label ?? humanise(fieldName),
-    })),
-  };
-}

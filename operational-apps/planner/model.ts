@@ -85,7 +85,13 @@ function entityTable(entity: EntityModel, apps: readonly App[], referenced: Read
   if (entity.numbering) unique([...tenant, entity.numbering.field]);
   if (entity.states) {
     const { field, list } = entity.states;
-    check(field, inList(field, Object.keys(list)));
+    check(
+      field,
+      inList(
+        field,
+        list.map((state) => state.name),
+      ),
+    );
     index([field]);
   }
   for (const group of entity.unique) {

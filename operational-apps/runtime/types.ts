@@ -176,7 +176,11 @@ export interface Records {
   ): Promise<readonly { readonly entity: string; readonly id: string; readonly title: string }[]>;
   create(entity: string, values: Values, options?: Omit<WriteOptions, 'version'>): Promise<RecordRow>;
   update(entity: string, id: string, values: Values, options?: WriteOptions): Promise<RecordRow>;
-  delete(entity: string, id: string, options?: Pick<WriteOptions, 'version' | 'idempotencyKey'>): Promise<void>;
+  delete(
+    entity: string,
+    id: string,
+    options?: Pick<WriteOptions, 'version' | 'idempotencyKey'>,
+  ): Promise<void>;
   transition(
     entity: string,
     id: string,

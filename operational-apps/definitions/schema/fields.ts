@@ -1,19 +1,5 @@
 import { z } from 'zod';
-
-/** Names of apps, entities, fields, states: they become SQL, GraphQL and warehouse names unchanged. */
-export const name = z
-  .string()
-  .regex(
-    /^[a-z][a-z0-9_]{0,39}$/,
-    'must be a lower-case letter followed by up to 39 letters, digits or underscores',
-  );
-
-const text = z.string().min(1).max(500);
-
-/** `account` (same app) or `crm.account`. */
-const entityPath = z
-  .string()
-  .regex(/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$/, 'must be `entity` or `app.entity`');
+import { entityPath, expression, name, text } from './names.ts';
 
 const common = {
   label: text.optional().describe('Shown to people; derived from the name if absent.'),
@@ -26,6 +12,18 @@ const common = {
   immutable: z.boolean().optional().describe('Set once, at creation.'),
   pii: z.boolean().optional().describe('Personal data: masked for whoever has no right to it.'),
   renamedFrom: name.optional().describe('Former name: the planner renames instead of dropping and adding.'),
+  level: z
+    .int()
+    .min(0)
+    .max(9)
+    .optional()
+    .describe('Permission level: for rules of this level or above only.'),
+  editable: z
+    .literal('afterSubmit')
+    .optional()
+    .describe('May still be written when the document has been submitted.'),
+  visibleIf: expression.optional().describe('Shown only when this holds.'),
+  requiredIf: expression.optional().describe('Must have a value when this holds.'),
 };
 
 const unique = z.boolean().optional().describe('No two rows of a tenant share the value.');
@@ -34,17 +32,30 @@ const scale = z.int().min(0).max(20);
 const number = z
   .union([z.number(), z.string()])
   .refine((value) => /^-?\d+(\.\d+)?$/.test(String(value)), 'must be a number in plain digits');
-const computed = z
-  .string()
-  .max(500)
-  .optional()
-  .describe('Arithmetic over number fields of the same row: + - * / ( ) round abs coalesce least greatest.');
+const computed = expression.optional().describe('Value of an expression, kept up to date with each write.');
+const length = z.int().min(0).max(1_000_000);
+const lengths = { minLength: length.optional(), maxLength: length.optional() };
+const range = { min: number.optional(), max: number.optional() };
+const day = /^\d{4}-\d{2}-\d{2}$/;
+const instant = /^\d{4}-\d{2}-\d{2}T.+Z$/;
+const between = (form: RegExp, message: string) => ({
+  min: z.string().regex(form, message).optional(),
+  max: z.string().regex(form, message).optional(),
+});
 
 const words = <T extends string>(type: T) =>
   z.strictObject({
     type: z.literal(type),
     ...common,
+    ...lengths,
     unique,
+    computed,
+    pattern: z
+      .string()
+      .min(1)
+      .max(300)
+      .optional()
+      .describe('Regular expression the whole value is tried with.'),
     default: z.string().optional().describe('A literal, or $currentUser.'),
   });
 
@@ -59,11 +70,19 @@ export const fieldSchema = z.discriminatedUnion('type', [
   words('email'),
   words('phone'),
   words('url'),
-  z.strictObject({ type: z.literal('richText'), ...common }),
-  z.strictObject({ type: z.literal('integer'), ...common, unique, computed, default: z.int().optional() }),
+  z.strictObject({ type: z.literal('richText'), ...common, ...lengths }),
+  z.strictObject({
+    type: z.literal('integer'),
+    ...common,
+    ...range,
+    unique,
+    computed,
+    default: z.int().optional(),
+  }),
   z.strictObject({
     type: z.literal('decimal'),
     ...common,
+    ...range,
     unique,
     computed,
     precision,
@@ -73,6 +92,7 @@ export const fieldSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('money'),
     ...common,
+    ...range,
     computed,
     currency: z
       .string()
@@ -83,11 +103,13 @@ export const fieldSchema = z.discriminatedUnion('type', [
     scale: scale.max(6).optional().describe('Digits after the point, 2 if absent.'),
     default: number.optional(),
   }),
-  z.strictObject({ type: z.literal('boolean'), ...common, default: z.boolean().optional() }),
+  z.strictObject({ type: z.literal('boolean'), ...common, computed, default: z.boolean().optional() }),
   z.strictObject({
     type: z.literal('date'),
     ...common,
+    ...between(day, 'must be YYYY-MM-DD'),
     unique,
+    computed,
     default: z
       .string()
       .regex(/^(\$today|\d{4}-\d{2}-\d{2})$/, 'must be $today or YYYY-MM-DD')
@@ -96,7 +118,9 @@ export const fieldSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('dateTime'),
     ...common,
+    ...between(instant, 'must be an instant such as 2026-01-31T12:00:00Z'),
     unique,
+    computed,
     default: z
       .string()
       .regex(/^(\$now|\d{4}-\d{2}-\d{2}T.+Z)$/, 'must be $now or an instant such as 2026-01-31T12:00:00Z')
@@ -122,6 +146,7 @@ export const fieldSchema = z.discriminatedUnion('type', [
     type: z.literal('childTable'),
     label: common.label,
     description: common.description,
+    visibleIf: common.visibleIf,
     entity: name.describe('Entity of this app whose rows belong to this one, in order.'),
   }),
 ]);
