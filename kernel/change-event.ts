@@ -113,4 +113,6 @@ export type ControlMessage =
   /** Answer to `look` and `complete`: what there was to do is done. `end`: offset behind the rows appended. */
   | ({ readonly type: 'looked'; readonly ask: string; readonly end?: number } & TableId)
   /** What the operator wants of a source changed (added, paused, resumed, removed, resnapshot): re-read `bac.sources`. */
-  | { readonly type: 'source'; readonly source: string };
+  | { readonly type: 'source'; readonly source: string }
+  /** Other definitions of apps are in force: re-read `bac.app_versions`. */
+  | { readonly type: 'apps' };

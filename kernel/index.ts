@@ -1,5 +1,6 @@
 export * from './change-event.ts';
 export * from './config.ts';
+export { CONTROL_TOPIC_CONFIG, controlBatch } from './control.ts';
 export * from './errors.ts';
 export * from './identifiers.ts';
 export * from './interchange.ts';
@@ -7,6 +8,7 @@ export * from './logging.ts';
 export { bufferPassed } from './passing-buffers.ts';
 export * from './ports/index.ts';
 export * from './principal.ts';
+export { acquireLease, type Lease, type LeaseOptions, type LeaseTrouble } from './state/lease.ts';
 export { migrateState } from './state/migrate.ts';
 export { createRegistry } from './state/registry.ts';
 export * from './tables.ts';

@@ -1,5 +1,5 @@
-import { CONTROL_TOPIC, type LogConsumer } from '#kernel';
-import { CONTROL_TOPIC_CONFIG, changedSource } from './control.ts';
+import { CONTROL_TOPIC, CONTROL_TOPIC_CONFIG, type LogConsumer } from '#kernel';
+import { changedSource } from './control.ts';
 import { SourceRunner } from './runner.ts';
 import { sourceNames } from './source-rows.ts';
 import type { Capture, CaptureOptions } from './types.ts';

@@ -1,24 +1,5 @@
 import { z } from 'zod';
-import { CONTROL_TOPIC, type ControlMessage, type LogRecord, type TopicBatch } from '#kernel';
-
-/** One record for the control topic. */
-export const controlRecord = (message: ControlMessage): LogRecord => ({
-  key: null,
-  value: Buffer.from(JSON.stringify(message)),
-});
-
-export const controlBatch = (...messages: ControlMessage[]): TopicBatch => ({
-  topic: CONTROL_TOPIC,
-  partition: 0,
-  records: messages.map(controlRecord),
-});
-
-/** Progress is told anew all the time, so little of it has to be kept. */
-export const CONTROL_TOPIC_CONFIG = {
-  partitions: 1,
-  retentionMs: 24 * 3_600_000,
-  retentionBytes: 64 * 1024 * 1024,
-} as const;
+import type { LogRecord } from '#kernel';
 
 const sourceMessage = z.object({ type: z.literal('source'), source: z.string() });
 

@@ -1,7 +1,8 @@
 export { createCapture } from './capture.ts';
-export { acquireLease, type Lease } from './lease.ts';
+export { acquireLease } from './lease.ts';
 export {
   addSource,
+  captureAlso,
   type EngineSetup,
   type NewSource,
   pauseSource,

@@ -1,7 +1,6 @@
 import type { ChangeLog, Logger, LogPosition, Registry, TableEntry, TableId, TableSchema } from '#kernel';
-import { tableKey } from '#kernel';
+import { controlBatch, tableKey } from '#kernel';
 import type { CatalogTable } from '../catalog/index.ts';
-import { controlBatch } from './control.ts';
 import type { SourceCatalog } from './source-catalog.ts';
 import { type CapturedTable, newTable, sinceOf } from './table.ts';
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type HubError, type Logger, toHubError } from '#kernel';
+import { type HubError, type Lease, type Logger, toHubError } from '#kernel';
 import { preflight } from '../catalog/index.ts';
 import { attendDebezium, connectorOf } from '../debezium/index.ts';
 import { sourceError } from '../replication/index.ts';
-import { acquireLease, type Lease } from './lease.ts';
+import { acquireLease } from './lease.ts';
 import { Meter } from './meter.ts';
 import { removeCompletely } from './removal.ts';
 import { runSession } from './session.ts';

@@ -1,5 +1,14 @@
 import type { Pool } from 'pg';
-import { assertName, type ChangeLog, CONTROL_TOPIC, type Config, nearest, userError } from '#kernel';
+import {
+  assertName,
+  type ChangeLog,
+  CONTROL_TOPIC,
+  CONTROL_TOPIC_CONFIG,
+  type Config,
+  controlBatch,
+  nearest,
+  userError,
+} from '#kernel';
 import { connectSource, introspectTables, preflight, type SourceKind, withPorts } from '../catalog/index.ts';
 import {
   checkConnector,
@@ -7,7 +16,6 @@ import {
   type DebeziumOptions,
   parseDebeziumOptions,
 } from '../debezium/index.ts';
-import { CONTROL_TOPIC_CONFIG, controlBatch } from './control.ts';
 import { sourceNames } from './source-rows.ts';
 import type { EngineName, SourceOptions, SourceRow, VerifyOption } from './types.ts';
 
@@ -131,6 +139,30 @@ export async function scheduleSource(pool: Pool, name: string, verify: VerifyOpt
        ELSE options || jsonb_build_object('verify', $2::jsonb) END WHERE name = $1`,
     [name, verify === null ? null : JSON.stringify(verify)],
   );
+}
+
+/**
+ * Has the source capture these tables too (`schema.table` or `schema.*`), whether they are there yet or
+ * not; one that captures everything already is left as it is. Idempotent. Resolves to whether anything
+ * was added. Errors: SOURCE_NOT_FOUND (user).
+ */
+export async function captureAlso(
+  pool: Pool,
+  log: ChangeLog,
+  name: string,
+  patterns: readonly string[],
+): Promise<boolean> {
+  await assertSource(pool, name);
+  const { rowCount } = await pool.query(
+    `UPDATE bac.sources SET options = options || jsonb_build_object('tables', options->'tables' || (
+       SELECT jsonb_agg(to_jsonb(pattern)) FROM unnest($2::text[]) AS pattern
+       WHERE NOT options->'tables' @> to_jsonb(pattern)))
+     WHERE name = $1 AND options->'tables' IS NOT NULL AND NOT options->'tables' @> to_jsonb($2::text[])`,
+    [name, patterns],
+  );
+  if (rowCount === 0) return false;
+  await tell(log, name);
+  return true;
 }
 
 async function want(

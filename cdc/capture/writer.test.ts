@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { CONTROL_TOPIC, type ControlMessage } from '#kernel';
+import { CONTROL_TOPIC, CONTROL_TOPIC_CONFIG, type ControlMessage } from '#kernel';
 import { eventually } from '#tests/eventually';
 import { testLog } from '#tests/log';
-import { CONTROL_TOPIC_CONFIG } from './control.ts';
 import { LogWriter } from './writer.ts';
 
 test('a watermark never tells less than one before it, whatever comes late', async () => {

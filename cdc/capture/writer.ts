@@ -1,6 +1,12 @@
-import { type ChangeLog, CONTROL_TOPIC, type ControlMessage, type LogRecord, type TopicBatch } from '#kernel';
+import {
+  type ChangeLog,
+  CONTROL_TOPIC,
+  type ControlMessage,
+  controlBatch,
+  type LogRecord,
+  type TopicBatch,
+} from '#kernel';
 import { Arena } from '../events/index.ts';
-import { controlBatch } from './control.ts';
 
 /** Next offset by topic and partition. */
 export type Ends = Map<string, Map<number, number>>;

@@ -1,5 +1,4 @@
-import type { ChangeLog } from '#kernel';
-import { controlBatch } from '../capture/control.ts';
+import { type ChangeLog, controlBatch } from '#kernel';
 import type { Meter } from '../capture/meter.ts';
 
 export interface ProgressOptions {

@@ -1,6 +1,7 @@
 import {
   type Appended,
   CONTROL_TOPIC,
+  controlBatch,
   type HubError,
   type LogPosition,
   tableKey,
@@ -8,7 +9,7 @@ import {
   topicOf,
   transientError,
 } from '#kernel';
-import { controlBatch, type SinkAsks, sinkAsks } from '../capture/control.ts';
+import { type SinkAsks, sinkAsks } from '../capture/control.ts';
 import { Ground, type SessionOptions, unbroken } from '../capture/ground.ts';
 import type { CaptureOptions, SourceRow } from '../capture/types.ts';
 import { dropSlot, ensureSlot, type SlotStatus, slotStatus } from '../slots/index.ts';

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
-import { type ChangeLog, type Config, type Logger, type Registry, toHubError, type Warehouse } from '#kernel';
-import { acquireLease, type Lease, resnapshotSource } from '../capture/index.ts';
+import {
+  type ChangeLog,
+  type Config,
+  type Lease,
+  type Logger,
+  type Registry,
+  toHubError,
+  type Warehouse,
+} from '#kernel';
+import { acquireLease, resnapshotSource } from '../capture/index.ts';
 import { recordVerification } from './record.ts';
 import { verifyTables } from './verify.ts';
 

@@ -11,6 +11,7 @@ const message = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('table'), source: z.string(), schema: z.string(), table: z.string() }),
   z.object({ type: z.literal('source'), source: z.string() }),
+  z.object({ type: z.literal('apps') }),
   z.object({
     type: z.literal('look'),
     source: z.string(),

@@ -18,13 +18,12 @@ const LOOK_AGAIN_MS = 200;
  */
 export async function migrateState(pool: Pool, folder = new URL('.', import.meta.url)): Promise<void> {
   const files = (await readdir(folder)).filter((name) => /^\d{3}_.*\.sql$/.test(name)).sort();
-  const newest = Math.max(0, ...files.map(numberOf));
   const client = await pool.connect();
   try {
     await bootstrap(client);
     const holder = randomUUID();
     const until = performance.now() + PATIENCE_MS;
-    while ((await done(client)) < newest) {
+    while (missing(files, await done(client)).length > 0) {
       if (await takeLease(client, holder)) {
         await run(client, files, folder, holder).finally(() => giveBack(client, holder));
         return;
@@ -44,16 +43,25 @@ async function bootstrap(client: PoolClient): Promise<void> {
   for (const statement of [
     'CREATE SCHEMA IF NOT EXISTS bac',
     'CREATE TABLE IF NOT EXISTS bac.migrations (one boolean PRIMARY KEY, done integer NOT NULL)',
+    'ALTER TABLE bac.migrations ADD COLUMN IF NOT EXISTS files integer[]',
     'CREATE TABLE IF NOT EXISTS bac.migration_lease (one boolean PRIMARY KEY, holder text NOT NULL, expires_at timestamptz NOT NULL)',
   ])
     await client.query(statement).catch(ignoreDuplicate);
   await client.query('INSERT INTO bac.migrations VALUES (true, 0) ON CONFLICT DO NOTHING');
 }
 
-async function done(client: PoolClient): Promise<number> {
-  const { rows } = await client.query<{ done: number }>('SELECT done FROM bac.migrations');
-  return rows[0]?.done ?? 0;
+/** Numbers of the files that were run. */
+async function done(client: PoolClient, lock = ''): Promise<ReadonlySet<number>> {
+  const { rows } = await client.query<{ done: number; files: number[] | null }>(
+    `SELECT done, files FROM bac.migrations ${lock}`,
+  );
+  const { done: first = 0, files = null } = rows[0] ?? {};
+  return new Set(files ?? Array.from({ length: first }, (_, index) => index + 1));
 }
+
+/** Files may come with lower numbers than some that were run: what counts is which were. */
+const missing = (files: readonly string[], ran: ReadonlySet<number>): string[] =>
+  files.filter((file) => !ran.has(numberOf(file)));
 
 async function takeLease(client: PoolClient, holder: string): Promise<boolean> {
   const { rowCount } = await client.query(
@@ -79,10 +87,13 @@ async function run(client: PoolClient, files: readonly string[], folder: URL, ho
     await client.query('BEGIN');
     try {
       // The row lock keeps a process that was thought dead, and is not, from running the same file.
-      const { rows } = await client.query<{ done: number }>('SELECT done FROM bac.migrations FOR UPDATE');
-      if ((rows[0]?.done ?? 0) < numberOf(file)) {
+      const ran = await done(client, 'FOR UPDATE');
+      if (missing([file], ran).length > 0) {
         await client.query(await readFile(new URL(file, folder), 'utf8'));
-        await client.query('UPDATE bac.migrations SET done = $1', [numberOf(file)]);
+        await client.query('UPDATE bac.migrations SET done = greatest(done, $1), files = $2', [
+          numberOf(file),
+          [...ran, numberOf(file)],
+        ]);
       }
       await client.query('COMMIT');
     } catch (error) {
@@ -92,7 +103,7 @@ async function run(client: PoolClient, files: readonly string[], folder: URL, ho
   }
 }
 
-/** Two processes creating the same schema or table at once: the loser's 23505/42P06/42P07 is fine. */
+/** Two processes creating the same schema or table at once: the loser's error is fine. */
 function ignoreDuplicate(error: { code?: string }): void {
-  if (!['23505', '42P06', '42P07'].includes(error.code ?? '')) throw error;
+  if (!['23505', '42P06', '42P07', '42701'].includes(error.code ?? '')) throw error;
 }
