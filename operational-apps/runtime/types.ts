@@ -150,6 +150,8 @@ export interface Rights {
 
 export interface Records {
   readonly principal: Principal;
+  /** The tenant these records are read and written in. */
+  readonly tenant: string;
   /** What the principal may do with an entity (rows apart). Decided without the database. */
   rights(entity: string): Rights;
   get(entity: string, id: string, select?: Selection): Promise<RecordRow | null>;

@@ -1,0 +1,1 @@
+export { type ChangeFeed, type ChangeFeedOptions, createChangeFeed, MAX_WAITING, type RecordChange } from './feed.ts';

@@ -1,0 +1,3 @@
+export { createGraphqlHandler, type GraphqlCaller, type GraphqlHandler, type GraphqlOptions } from './server.ts';
+export { DEFAULT_LIMITS, type QueryLimits } from './limits.ts';
+export { buildSchema } from './schema.ts';

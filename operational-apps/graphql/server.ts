@@ -1,0 +1,76 @@
+import { type DocumentNode, type GraphQLSchema, parse } from 'graphql';
+import { createYoga, type Plugin } from 'graphql-yoga';
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
+import type { Logger, Principal } from '#kernel';
+import type { ChangeFeed } from '../changes/index.ts';
+import type { AppsRuntime } from '../runtime/types.ts';
+import type { GraphqlContext } from './context.ts';
+import { presentError } from './errors.ts';
+import { checkLimits, DEFAULT_LIMITS, type QueryLimits } from './limits.ts';
+import { Loaders } from './loaders.ts';
+import { persistedQueries } from './persisted.ts';
+import { buildSchema } from './schema.ts';
+
+export interface GraphqlOptions {
+  readonly runtime: AppsRuntime;
+  readonly feed: ChangeFeed;
+  readonly logger: Logger;
+  /** Shows GraphiQL to browsers. */
+  readonly development: boolean;
+  readonly limits?: QueryLimits;
+}
+
+/** What the HTTP server knows of a request: who asks, already authenticated and bound to a tenant. */
+export interface GraphqlCaller {
+  readonly principal: Principal;
+  readonly requestId: string;
+}
+
+export type GraphqlHandler = (request: Request, caller: GraphqlCaller) => Promise<Response>;
+
+const MAX_TOKENS = 8000;
+
+/**
+ * GraphQL over HTTP (POST, GET for queries, server-sent events for subscriptions) of all apps in force. The schema
+ * follows the definitions: it is built anew when the runtime's revision moves, requests under way keep theirs.
+ */
+export function createGraphqlHandler(options: GraphqlOptions): GraphqlHandler {
+  const { runtime, feed, logger, limits = DEFAULT_LIMITS } = options;
+  let schema: { readonly revision: number; readonly built: GraphQLSchema } | null = null;
+  const current = (): GraphQLSchema => {
+    if (schema?.revision !== runtime.revision) schema = { revision: runtime.revision, built: buildSchema(runtime.apps) };
+    return schema.built;
+  };
+  const yoga = createYoga<{ caller: GraphqlCaller }, GraphqlContext>({
+    schema: current,
+    graphqlEndpoint: '/graphql',
+    landingPage: false,
+    graphiql: options.development,
+    renderGraphiQL,
+    cors: false,
+    batching: false,
+    multipart: false,
+    logging: false,
+    maskedErrors: { maskError: (error) => presentError(error, logger) },
+    context: ({ caller }) => {
+      const records = runtime.as(caller.principal, { surface: 'graphql', requestId: caller.requestId });
+      return { principal: caller.principal, records, loaders: new Loaders(records), feed };
+    },
+    plugins: [bounded(limits), persistedQueries()],
+  });
+  return async (request, caller) => yoga.fetch(request, { caller });
+}
+
+interface Execution {
+  readonly args: { schema: GraphQLSchema; document: DocumentNode; variableValues?: unknown };
+}
+
+function bounded(limits: QueryLimits): Plugin {
+  const check = ({ args }: Execution): void =>
+    checkLimits(args.schema, args.document, (args.variableValues ?? {}) as Record<string, unknown>, limits);
+  return {
+    onParse: ({ setParseFn }) => setParseFn((source: string, rest: object) => parse(source, { ...rest, maxTokens: MAX_TOKENS })),
+    onExecute: check,
+    onSubscribe: check,
+  };
+}
