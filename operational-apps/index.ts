@@ -1,6 +1,9 @@
+export * from './changes/index.ts';
 export * from './definitions/index.ts';
 export * from './demo/index.ts';
+export * from './graphql/index.ts';
 export * from './planner/index.ts';
+export type * from './runtime/types.ts';
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
 import { HubError } from '#kernel';
 import { notRunning, type Target } from './locate.ts';
 
@@ -46,7 +47,7 @@ export function createClient(target: Target): HubClient {
   const json = async <T>(response: Promise<Response>): Promise<T> => (await (await response).json()) as T;
   const stream = async (path: string, body: object): Promise<Readable> => {
     const response = await call('POST', path, body);
-    return response.body ? Readable.fromWeb(response.body) : Readable.from([]);
+    return response.body ? Readable.fromWeb(response.body as ReadableStream) : Readable.from([]);
   };
   return {
     url: target.url,

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { z } from 'zod';
-import { type ChangeLog, HubError, type Logger, type LogConsumer, type StoredRecord } from '#kernel';
+import { type ChangeLog, HubError, type LogConsumer, type Logger, type StoredRecord } from '#kernel';
 
 /** A change of one record as the stream tells it: what happened to which row, not what it looks like. */
 export interface RecordChange {
@@ -88,7 +88,12 @@ export function createChangeFeed({ log, source, logger }: ChangeFeedOptions): Ch
       return subscribers.size;
     },
     async *subscribe(entities, signal) {
-      const subscriber: Subscriber = { entities: new Set(entities), waiting: [], wake: () => {}, slow: false };
+      const subscriber: Subscriber = {
+        entities: new Set(entities),
+        waiting: [],
+        wake: () => {},
+        slow: false,
+      };
       subscribers.add(subscriber);
       const ended = (): void => subscriber.wake();
       signal.addEventListener('abort', ended);
@@ -131,7 +136,11 @@ function changeOf(entity: string, { key, value }: StoredRecord): RecordChange | 
 }
 
 const tooSlow = (): HubError =>
-  new HubError('SUBSCRIBER_TOO_SLOW', `More than ${MAX_WAITING.toLocaleString('en')} changes wait for this subscriber.`, {
-    next: 'Ask for less, read faster, and subscribe again after reading the list anew.',
-    disposition: 'user',
-  });
+  new HubError(
+    'SUBSCRIBER_TOO_SLOW',
+    `More than ${MAX_WAITING.toLocaleString('en')} changes wait for this subscriber.`,
+    {
+      next: 'Ask for less, read faster, and subscribe again after reading the list anew.',
+      disposition: 'user',
+    },
+  );

@@ -1,1 +1,7 @@
-export { type ChangeFeed, type ChangeFeedOptions, createChangeFeed, MAX_WAITING, type RecordChange } from './feed.ts';
+export {
+  type ChangeFeed,
+  type ChangeFeedOptions,
+  createChangeFeed,
+  MAX_WAITING,
+  type RecordChange,
+} from './feed.ts';

@@ -51,7 +51,10 @@ export const ChangeKindType = new GraphQLEnumType({
   values: {
     CREATED: { value: 'created' },
     UPDATED: { value: 'updated' },
-    GONE: { value: 'gone', description: 'Deleted, or no longer among what the subscriber may see or asked for.' },
+    GONE: {
+      value: 'gone',
+      description: 'Deleted, or no longer among what the subscriber may see or asked for.',
+    },
   },
 });
 
@@ -83,14 +86,21 @@ export const AttachmentType = new GraphQLObjectType({
 });
 
 /** What can be asked of a value of one type, in filters. */
-function condition(name: string, type: GraphQLScalarType, kinds: readonly ('order' | 'text' | 'list')[]): GraphQLInputObjectType {
+function condition(
+  name: string,
+  type: GraphQLScalarType,
+  kinds: readonly ('order' | 'text' | 'list')[],
+): GraphQLInputObjectType {
   const list = new GraphQLList(required(type));
   return new GraphQLInputObjectType({
     name,
     fields: {
       isNull: { type: GraphQLBoolean },
       ...(kinds.includes('list')
-        ? { all: { type: list, description: 'Has all of these.' }, any: { type: list, description: 'Has one of these.' } }
+        ? {
+            all: { type: list, description: 'Has all of these.' },
+            any: { type: list, description: 'Has one of these.' },
+          }
         : { eq: { type }, ne: { type }, in: { type: list } }),
       ...(kinds.includes('order') ? { lt: { type }, lte: { type }, gt: { type }, gte: { type } } : {}),
       ...(kinds.includes('text')

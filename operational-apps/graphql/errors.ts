@@ -8,15 +8,24 @@ import { HubError, type Logger, toHubError } from '#kernel';
 export function presentError(thrown: unknown, logger: Logger): GraphQLError {
   const outer = thrown instanceof GraphQLError ? thrown : null;
   const cause = outer ? (outer.originalError ?? outer) : thrown;
-  const place = outer ? { nodes: outer.nodes, source: outer.source, positions: outer.positions, path: outer.path } : {};
+  const place = outer
+    ? { nodes: outer.nodes, source: outer.source, positions: outer.positions, path: outer.path }
+    : {};
   if (cause instanceof HubError && cause.disposition !== 'fatal') {
     return new GraphQLError(cause.message, {
       ...place,
-      extensions: { code: cause.code, next: cause.next, ...(Object.keys(cause.details).length > 0 ? { details: cause.details } : {}) },
+      extensions: {
+        code: cause.code,
+        next: cause.next,
+        ...(Object.keys(cause.details).length > 0 ? { details: cause.details } : {}),
+      },
     });
   }
   if (outer && cause === outer)
-    return new GraphQLError(outer.message, { ...place, extensions: { code: 'QUERY_INVALID', ...outer.extensions } });
+    return new GraphQLError(outer.message, {
+      ...place,
+      extensions: { code: 'QUERY_INVALID', ...outer.extensions },
+    });
   if (outer && outer.originalError instanceof GraphQLError) return presentError(outer.originalError, logger);
   logger.error({ err: toHubError(cause) }, 'GraphQL: a resolver failed');
   return new GraphQLError('The hub failed at this request.', {

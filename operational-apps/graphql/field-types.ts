@@ -23,7 +23,10 @@ interface Forms {
   readonly condition: GraphQLInputObjectType | null;
 }
 
-const both = (type: GraphQLOutputType & GraphQLInputType, condition: GraphQLInputObjectType | null): Forms => ({
+const both = (
+  type: GraphQLOutputType & GraphQLInputType,
+  condition: GraphQLInputObjectType | null,
+): Forms => ({
   output: type,
   input: type,
   condition,

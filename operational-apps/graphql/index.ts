@@ -1,3 +1,8 @@
-export { createGraphqlHandler, type GraphqlCaller, type GraphqlHandler, type GraphqlOptions } from './server.ts';
 export { DEFAULT_LIMITS, type QueryLimits } from './limits.ts';
 export { buildSchema } from './schema.ts';
+export {
+  createGraphqlHandler,
+  type GraphqlCaller,
+  type GraphqlHandler,
+  type GraphqlOptions,
+} from './server.ts';

@@ -12,7 +12,15 @@ import { helpOf, inputTypeOf, isPlain, PLAIN } from './field-types.ts';
 import { inputName, namesOf, pathOf } from './names.ts';
 import { systemFields } from './selection.ts';
 
-const UNSORTABLE = new Set(['childTable', 'json', 'file', 'address', 'anyReference', 'multiSelect', 'richText']);
+const UNSORTABLE = new Set([
+  'childTable',
+  'json',
+  'file',
+  'address',
+  'anyReference',
+  'multiSelect',
+  'richText',
+]);
 
 /** Filters, sorts and inputs of all entities; each is made when first asked for. */
 export class InputTypes {
@@ -38,7 +46,9 @@ export class InputTypes {
           created_by: { type: CONDITIONS.text },
           ...(entity.numbering ? { [entity.numbering.field]: { type: CONDITIONS.text } } : {}),
           ...(entity.states ? { [entity.states.field]: { type: CONDITIONS.choice } } : {}),
-          ...(entity.owner ? { [entity.owner.entity]: { type: this.filter(this.#at(entity.app, entity.owner.entity)) } } : {}),
+          ...(entity.owner
+            ? { [entity.owner.entity]: { type: this.filter(this.#at(entity.app, entity.owner.entity)) } }
+            : {}),
           ...this.#conditions(entity),
         }),
       });
@@ -65,16 +75,25 @@ export class InputTypes {
     });
   }
 
-  /** What a client gives to create or update a record; null where nothing can be given. */
+  /** Is there anything a client could give? Records that are only ever added have nothing to update. */
+  isWritable(entity: EntityModel, operation: 'create' | 'update'): boolean {
+    return entity.fields.some((field) => isWritable(field, operation));
+  }
+
+  /** What a client gives to create or update a record. */
   write(entity: EntityModel, operation: 'create' | 'update'): GraphQLInputObjectType {
     return this.#once(inputName(entity, operation), () => {
       const name = inputName(entity, operation);
       return new GraphQLInputObjectType({
         name,
         fields: () => ({
-          ...(entity.owner && operation === 'update' ? { id: { type: GraphQLID, description: 'Of the row to keep; without it the row is new.' } } : {}),
+          ...(entity.owner && operation === 'update'
+            ? { id: { type: GraphQLID, description: 'Of the row to keep; without it the row is new.' } }
+            : {}),
           ...Object.fromEntries(
-            entity.fields.filter((field) => isWritable(field, operation)).map((field) => [field.name, this.#writeField(entity, field, operation)]),
+            entity.fields
+              .filter((field) => isWritable(field, operation))
+              .map((field) => [field.name, this.#writeField(entity, field, operation)]),
           ),
         }),
       });
@@ -87,12 +106,17 @@ export class InputTypes {
     return this.#once(inputName(entity, name), () => {
       return new GraphQLInputObjectType({
         name: inputName(entity, name),
-        fields: () => Object.fromEntries(fields.map((field) => [field.name, this.#writeField(entity, field, 'create')])),
+        fields: () =>
+          Object.fromEntries(fields.map((field) => [field.name, this.#writeField(entity, field, 'create')])),
       });
     });
   }
 
-  #writeField(entity: EntityModel, field: FieldModel, operation: 'create' | 'update'): GraphQLInputFieldConfigMap[string] {
+  #writeField(
+    entity: EntityModel,
+    field: FieldModel,
+    operation: 'create' | 'update',
+  ): GraphQLInputFieldConfigMap[string] {
     const type =
       field.type === 'childTable'
         ? new GraphQLList(new GraphQLNonNull(this.write(this.#at(entity.app, field.entity), operation)))

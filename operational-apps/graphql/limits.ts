@@ -4,15 +4,15 @@ import {
   type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLField,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
   getNamedType,
   isListType,
   isNonNullType,
   isObjectType,
   Kind,
   type SelectionSetNode,
-  type GraphQLObjectType,
-  type GraphQLOutputType,
-  type GraphQLSchema,
 } from 'graphql';
 
 export interface QueryLimits {
@@ -69,7 +69,11 @@ interface Walk {
 
 function costOf(set: SelectionSetNode, type: GraphQLOutputType, depth: number, walk: Walk): number {
   if (depth > walk.limits.depth)
-    throw refused(`The query is nested deeper than ${walk.limits.depth} fields.`, 'QUERY_TOO_DEEP', 'Ask in several queries.');
+    throw refused(
+      `The query is nested deeper than ${walk.limits.depth} fields.`,
+      'QUERY_TOO_DEEP',
+      'Ask in several queries.',
+    );
   const named = getNamedType(type);
   let cost = 0;
   let fields = 0;
@@ -85,16 +89,27 @@ function costOf(set: SelectionSetNode, type: GraphQLOutputType, depth: number, w
       cost += costOf(node.selectionSet, type, depth, walk);
     } else {
       fields += node.alias ? 1 : 0;
-      const field = isObjectType(named) ? (named as GraphQLObjectType).getFields()[node.name.value] : undefined;
+      const field = isObjectType(named)
+        ? (named as GraphQLObjectType).getFields()[node.name.value]
+        : undefined;
       if (field) cost += costOfField(node, field, depth, walk);
     }
   }
   if (fields > walk.limits.aliases)
-    throw refused(`More than ${walk.limits.aliases} aliases in one place.`, 'QUERY_TOO_COSTLY', 'Use lists instead of one alias per record.');
+    throw refused(
+      `More than ${walk.limits.aliases} aliases in one place.`,
+      'QUERY_TOO_COSTLY',
+      'Use lists instead of one alias per record.',
+    );
   return cost;
 }
 
-function costOfField(node: FieldNode, field: GraphQLField<unknown, unknown>, depth: number, walk: Walk): number {
+function costOfField(
+  node: FieldNode,
+  field: GraphQLField<unknown, unknown>,
+  depth: number,
+  walk: Walk,
+): number {
   if (!node.selectionSet) return 0;
   const below = costOf(node.selectionSet, field.type, depth + 1, walk);
   const paged = field.args.some((arg) => arg.name === 'first' || arg.name === 'last');

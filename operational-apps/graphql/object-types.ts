@@ -1,8 +1,8 @@
 import {
+  type GraphQLFieldConfig,
   GraphQLID,
   GraphQLInt,
   GraphQLList,
-  type GraphQLFieldConfig,
   GraphQLNonNull,
   GraphQLObjectType,
   GraphQLString,
@@ -63,12 +63,26 @@ export class ObjectTypes {
       description: entity.description ?? entity.label,
       fields: () => ({
         id: column('id', new GraphQLNonNull(GraphQLID)),
-        version: column('version', new GraphQLNonNull(GraphQLInt), 'Give it back with an update to be told if somebody was faster.'),
+        version: column(
+          'version',
+          new GraphQLNonNull(GraphQLInt),
+          'Give it back with an update to be told if somebody was faster.',
+        ),
         created_at: column('created_at', DateTimeType),
         updated_at: column('updated_at', DateTimeType),
         created_by: column('created_by', GraphQLString),
-        ...(entity.numbering ? { [entity.numbering.field]: column(entity.numbering.field, GraphQLString, 'Running number.') } : {}),
-        ...(entity.states ? { [entity.states.field]: column(entity.states.field, GraphQLString, `State: ${Object.keys(entity.states.list).join(', ')}.`) } : {}),
+        ...(entity.numbering
+          ? { [entity.numbering.field]: column(entity.numbering.field, GraphQLString, 'Running number.') }
+          : {}),
+        ...(entity.states
+          ? {
+              [entity.states.field]: column(
+                entity.states.field,
+                GraphQLString,
+                `State: ${entity.states.list.map((state) => state.name).join(', ')}.`,
+              ),
+            }
+          : {}),
         ...Object.fromEntries(entity.fields.map((field) => [field.name, this.#field(entity, field)])),
         ...this.#backReferences(entity),
         ...(entity.owner ? this.#parent(entity, entity.owner.entity) : this.#timeline(entity)),
@@ -85,7 +99,9 @@ export class ObjectTypes {
       return this.#reference(field.name, `${target.app}.${target.entity}`, description);
     }
     if (field.type === 'anyReference') {
-      const targets = field.entities.map((path) => resolvePath(entity.app, path)).map(({ app, entity: name }) => `${app}.${name}`);
+      const targets = field.entities
+        .map((path) => resolvePath(entity.app, path))
+        .map(({ app, entity: name }) => `${app}.${name}`);
       return {
         type: new GraphQLUnionType({
           name: `${namesOf(entity).type}${namesOf({ app: field.name, name: '' }).type}`,
@@ -110,7 +126,11 @@ export class ObjectTypes {
       description,
       resolve: async (row, _, context, info) => {
         const select = selectionOf(info, this.#entities.get(child)!);
-        const page = await context.loaders.related(child, entity.name, row.id, { first: MAX_CHILDREN, sort: ['position'], select });
+        const page = await context.loaders.related(child, entity.name, row.id, {
+          first: MAX_CHILDREN,
+          sort: ['position'],
+          select,
+        });
         return page.rows.map((one) => one.record);
       },
     };
@@ -159,7 +179,8 @@ export class ObjectTypes {
         type: new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(TimelineEntryType))),
         description: 'What happened to the record, newest first.',
         args: { first: { type: GraphQLInt }, after: { type: GraphQLString } },
-        resolve: (row, args: { first?: number; after?: string }, context) => context.records.timeline.list(path, row.id, args),
+        resolve: (row, args: { first?: number; after?: string }, context) =>
+          context.records.timeline.list(path, row.id, args),
       },
       attachments: {
         type: new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(AttachmentType))),
@@ -176,7 +197,9 @@ const column = (name: string, type: FieldConfig['type'], description?: string): 
 });
 
 const allOf = (entity: EntityModel): Record<string, true> =>
-  Object.fromEntries(entity.fields.filter((field) => field.type !== 'childTable').map((field) => [field.name, true]));
+  Object.fromEntries(
+    entity.fields.filter((field) => field.type !== 'childTable').map((field) => [field.name, true]),
+  );
 
 /** `contacts` of an account; with two references from one entity `orders_by_customer`; never a name that is taken. */
 function backReferencesOf(entity: EntityModel, all: readonly EntityModel[]): BackReference[] {

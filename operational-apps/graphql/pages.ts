@@ -49,11 +49,15 @@ export function connectionArgs(
 export function listQuery(args: ListArgs, info: GraphQLResolveInfo, entity: EntityModel): ListQuery {
   const backward = args.last != null || args.before != null;
   if (backward && (args.first != null || args.after != null))
-    throw new GraphQLError('Give `first` and `after`, or `last` and `before`.', { extensions: { code: 'CURSOR_INVALID' } });
+    throw new GraphQLError('Give `first` and `after`, or `last` and `before`.', {
+      extensions: { code: 'CURSOR_INVALID' },
+    });
   const rows = backward ? args.last : args.first;
   const after = backward ? args.before : args.after;
   const wants = (name: string): boolean =>
-    info.fieldNodes.some((node) => node.selectionSet?.selections.some((one) => 'name' in one && one.name.value === name));
+    info.fieldNodes.some((node) =>
+      node.selectionSet?.selections.some((one) => 'name' in one && one.name.value === name),
+    );
   return {
     select: merged(selectionOf(info, entity, ['nodes']), selectionOf(info, entity, ['edges', 'node'])),
     ...(args.filter ? { filter: args.filter } : {}),

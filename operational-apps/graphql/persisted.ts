@@ -12,14 +12,22 @@ const HASH = /^[0-9a-f]{64}$/;
  * know it, PERSISTED_QUERY_NOT_FOUND asks for both, once. Source: Apollo's "Automatic Persisted Queries".
  */
 export function persistedQueries(): Plugin {
-  const texts = new LRUCache<string, string>({ maxSize: MAX_BYTES, sizeCalculation: (text) => text.length || 1 });
+  const texts = new LRUCache<string, string>({
+    maxSize: MAX_BYTES,
+    sizeCalculation: (text) => text.length || 1,
+  });
   return {
     onParams({ params, setParams }) {
-      const extension = params.extensions?.persistedQuery as { version?: unknown; sha256Hash?: unknown } | undefined;
+      const extension = params.extensions?.persistedQuery as
+        | { version?: unknown; sha256Hash?: unknown }
+        | undefined;
       if (!extension) return;
       const hash = extension.sha256Hash;
       if (extension.version !== 1 || typeof hash !== 'string' || !HASH.test(hash))
-        throw refused('PERSISTED_QUERY_INVALID', 'The persisted query needs version 1 and a SHA-256 in hexadecimal.');
+        throw refused(
+          'PERSISTED_QUERY_INVALID',
+          'The persisted query needs version 1 and a SHA-256 in hexadecimal.',
+        );
       if (!params.query) {
         const query = texts.get(hash);
         if (query === undefined) throw refused('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound');

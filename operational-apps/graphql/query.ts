@@ -23,7 +23,11 @@ type Fields = GraphQLFieldConfigMap<unknown, GraphqlContext>;
 const texts = new GraphQLList(new GraphQLNonNull(GraphQLString));
 
 /** Reading: each entity by id, as a list and aggregated; search over all; what one may do. */
-export function queryType(entities: readonly EntityModel[], objects: ObjectTypes, inputs: InputTypes): GraphQLObjectType {
+export function queryType(
+  entities: readonly EntityModel[],
+  objects: ObjectTypes,
+  inputs: InputTypes,
+): GraphQLObjectType {
   return new GraphQLObjectType({
     name: 'Query',
     fields: () => ({
@@ -42,7 +46,8 @@ function reads(entity: EntityModel, objects: ObjectTypes, inputs: InputTypes): F
       type: objects.type(path),
       description: entity.description ?? entity.label,
       args: { id: { type: new GraphQLNonNull(GraphQLID) } },
-      resolve: (_, { id }: { id: string }, { records }, info) => records.get(path, id, selectionOf(info, entity)),
+      resolve: (_, { id }: { id: string }, { records }, info) =>
+        records.get(path, id, selectionOf(info, entity)),
     },
     [many]: {
       type: new GraphQLNonNull(objects.connection(path)),
@@ -58,8 +63,14 @@ function reads(entity: EntityModel, objects: ObjectTypes, inputs: InputTypes): F
       description: `Figures over ${entity.plural}.`,
       args: {
         filter: { type: inputs.filter(entity) },
-        by: { type: texts, description: 'Fields; dates as `placed_at:month` (day, week, month, quarter, year).' },
-        measures: { type: new GraphQLNonNull(texts), description: '`count`, `sum:total`, `avg:…`, `min:…`, `max:…`.' },
+        by: {
+          type: texts,
+          description: 'Fields; dates as `placed_at:month` (day, week, month, quarter, year).',
+        },
+        measures: {
+          type: new GraphQLNonNull(texts),
+          description: '`count`, `sum:total`, `avg:…`, `min:…`, `max:…`.',
+        },
         limit: { type: GraphQLInt },
       },
       resolve: async (_, args: AggregateQuery, { records }) => {
@@ -89,7 +100,11 @@ const search = (): Fields[string] => ({
     ),
   ),
   description: 'Records of all entities one may read whose search fields have the text.',
-  args: { text: { type: new GraphQLNonNull(GraphQLString) }, entities: { type: texts }, limit: { type: GraphQLInt } },
+  args: {
+    text: { type: new GraphQLNonNull(GraphQLString) },
+    entities: { type: texts },
+    limit: { type: GraphQLInt },
+  },
   resolve: (_, { text, ...options }: { text: string; entities?: string[]; limit?: number }, { records }) =>
     records.search(text, options),
 });

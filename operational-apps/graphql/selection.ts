@@ -1,4 +1,11 @@
-import { type GraphQLResolveInfo, type GraphQLNamedType, getNamedType, isObjectType, Kind, type SelectionSetNode } from 'graphql';
+import {
+  type GraphQLNamedType,
+  type GraphQLResolveInfo,
+  getNamedType,
+  isObjectType,
+  Kind,
+  type SelectionSetNode,
+} from 'graphql';
 import type { EntityModel } from '../definitions/index.ts';
 import type { Selection } from '../runtime/types.ts';
 
@@ -6,10 +13,15 @@ import type { Selection } from '../runtime/types.ts';
 export const COLUMN = 'column';
 
 /** The fields of `entity` that a resolver's answer needs, fragments followed; always with `id` and `version`. */
-export function selectionOf(info: GraphQLResolveInfo, entity: EntityModel, path: readonly string[] = []): Selection {
+export function selectionOf(
+  info: GraphQLResolveInfo,
+  entity: EntityModel,
+  path: readonly string[] = [],
+): Selection {
   const wanted = new Set<string>();
   const type = getNamedType(info.returnType);
-  for (const node of info.fieldNodes) if (node.selectionSet) walk(node.selectionSet, type, path, info, wanted);
+  for (const node of info.fieldNodes)
+    if (node.selectionSet) walk(node.selectionSet, type, path, info, wanted);
   const known = new Set([...entity.fields.map((field) => field.name), ...systemFields(entity)]);
   return Object.fromEntries([...wanted].filter((name) => known.has(name)).map((name) => [name, true]));
 }

@@ -1,6 +1,6 @@
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { type DocumentNode, type GraphQLSchema, parse } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { Logger, Principal } from '#kernel';
 import type { ChangeFeed } from '../changes/index.ts';
 import type { AppsRuntime } from '../runtime/types.ts';
@@ -38,7 +38,8 @@ export function createGraphqlHandler(options: GraphqlOptions): GraphqlHandler {
   const { runtime, feed, logger, limits = DEFAULT_LIMITS } = options;
   let schema: { readonly revision: number; readonly built: GraphQLSchema } | null = null;
   const current = (): GraphQLSchema => {
-    if (schema?.revision !== runtime.revision) schema = { revision: runtime.revision, built: buildSchema(runtime.apps) };
+    if (schema?.revision !== runtime.revision)
+      schema = { revision: runtime.revision, built: buildSchema(runtime.apps) };
     return schema.built;
   };
   const yoga = createYoga<{ caller: GraphqlCaller }, GraphqlContext>({
@@ -69,7 +70,8 @@ function bounded(limits: QueryLimits): Plugin {
   const check = ({ args }: Execution): void =>
     checkLimits(args.schema, args.document, (args.variableValues ?? {}) as Record<string, unknown>, limits);
   return {
-    onParse: ({ setParseFn }) => setParseFn((source: string, rest: object) => parse(source, { ...rest, maxTokens: MAX_TOKENS })),
+    onParse: ({ setParseFn }) =>
+      setParseFn((source: string, rest: object) => parse(source, { ...rest, maxTokens: MAX_TOKENS })),
     onExecute: check,
     onSubscribe: check,
   };

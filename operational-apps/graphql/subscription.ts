@@ -30,7 +30,10 @@ export function subscriptionType(
 ): GraphQLObjectType {
   return new GraphQLObjectType({
     name: 'Subscription',
-    fields: () => Object.fromEntries(entities.map((entity) => [`${namesOf(entity).one}Changed`, changed(entity, objects, inputs)])),
+    fields: () =>
+      Object.fromEntries(
+        entities.map((entity) => [`${namesOf(entity).one}Changed`, changed(entity, objects, inputs)]),
+      ),
   });
 }
 
