@@ -1,5 +1,6 @@
 import { ExpressionError, fieldsOf, parseExpression } from './expression.ts';
-import { type App, type EntityModel, type FieldModel, resolvePath } from './model.ts';
+import type { FieldModel } from './field-model.ts';
+import { type App, type EntityModel, resolvePath } from './model.ts';
 import type { Report } from './problems.ts';
 import { hint } from './schema-problems.ts';
 

@@ -5,6 +5,7 @@ export {
   fieldsOf,
   parseExpression,
 } from './expression.ts';
+export type { FieldModel } from './field-model.ts';
 export { type AppFile, loadApps, parseApps } from './load.ts';
 export {
   ADDRESS_PARTS,
@@ -12,7 +13,6 @@ export {
   type App,
   columnsOf,
   type EntityModel,
-  type FieldModel,
   NUMBERING_TABLE,
   type PermissionModel,
   type RoleModel,

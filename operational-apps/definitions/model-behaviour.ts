@@ -1,4 +1,4 @@
-import type { FieldModel } from './model.ts';
+import type { FieldModel } from './field-model.ts';
 
 /** Expressions are texts here, checked when the apps were loaded; `parseExpression` gives their tree. */
 type Assignments = Readonly<Record<string, string>>;

@@ -1,11 +1,8 @@
+import type { FieldModel } from './field-model.ts';
 import type { ActionModel, AutomationModel, CheckModel, StatesModel } from './model-behaviour.ts';
-import type { Field } from './schema/fields.ts';
 import type { Numbering, Submittable } from './schema/life.ts';
 import type { Operation } from './schema/permissions.ts';
 import type { View } from './schema/views.ts';
-
-/** A field with its name and the label people see. */
-export type FieldModel = Field & { readonly name: string; readonly label: string };
 
 /** What some roles may do with an entity. A principal has the union of the rules of its roles. */
 export interface PermissionModel {

@@ -1,4 +1,5 @@
-import type { App, EntityModel, FieldModel, PermissionModel, RoleModel } from './model.ts';
+import type { FieldModel } from './field-model.ts';
+import type { App, EntityModel, PermissionModel, RoleModel } from './model.ts';
 import type { AppDefinition, Entity } from './schema/app.ts';
 import type { Field } from './schema/fields.ts';
 import { OPERATIONS, type PermissionDefinition } from './schema/permissions.ts';

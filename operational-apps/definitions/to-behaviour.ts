@@ -1,4 +1,5 @@
-import { type FieldModel, resolvePath } from './model.ts';
+import type { FieldModel } from './field-model.ts';
+import { resolvePath } from './model.ts';
 import type { ActionModel, AutomationModel, Effect, StatesModel, Trigger } from './model-behaviour.ts';
 import type { ActionDefinition, AutomationDefinition } from './schema/behaviour.ts';
 import type { EffectDefinition } from './schema/effects.ts';
