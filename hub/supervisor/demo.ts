@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { fillDemo } from '#apps';
+import { demoApps, fillDemo } from '#apps';
 import { addSource } from '#cdc';
 import { type Config, type Logger, userError } from '#kernel';
 import { openLog } from '#stream';
@@ -55,7 +55,7 @@ async function ensureSource(
         name: SOURCE,
         kind: 'postgres',
         url: postgresUrl,
-        tables: ['commerce.*', 'crm.*', 'bac_probe.probe'],
+        tables: [...(await demoApps()).map((app) => `${app.name}.*`), 'bac_probe.probe'],
       });
     } else if (rows[0]!.url !== postgresUrl) {
       // The embedded server may listen elsewhere than last time.

@@ -34,7 +34,7 @@ export function writeAccount(shop: Shop, customer: Customer): void {
   world.emit('crm.account', {
     id: customer.id,
     tenant_id: tenant.id,
-    number: numbered('A-', 7, shop.next('account')),
+    number: numbered('A-', 7, shop.next('crm.account')),
     status,
     name: profile.name,
     kind: customer.company ? 'company' : 'person',

@@ -1,4 +1,5 @@
 import { type CampaignRun, campaignRuns, DAY, HISTORY_DAYS } from './calendar.ts';
+import { type Chart, emitChart, monthOf, profileOfChannel } from './chart.ts';
 import { person } from './people.ts';
 import { type Random, random } from './random.ts';
 import type { ProductLine, Tenant } from './tenants.ts';
@@ -10,6 +11,8 @@ export interface Variant {
   readonly sku: string;
   readonly title: string;
   readonly line: ProductLine;
+  /** Place of its brand, and so of its supplier, in the tenant's list. */
+  readonly brand: number;
   /** Cents. */
   readonly price: number;
   readonly cost: number;
@@ -31,8 +34,29 @@ export interface Catalogue {
   readonly trade: number;
   readonly channels: Readonly<Record<'web' | 'mobile' | 'marketplace' | 'store' | 'wholesale', number>>;
   readonly locations: readonly number[];
+  /** Those who sell. */
   readonly team: readonly number[];
+  /** The others, by what they do. */
+  readonly staff: Readonly<Record<StaffRole, readonly number[]>>;
+  readonly chart: Chart;
+  /** Cents spent on campaigns, by the month's first instant. */
+  readonly campaignCosts: ReadonlyMap<number, number>;
 }
+
+const STAFF = [
+  'support',
+  'support',
+  'support',
+  'marketing',
+  'marketing',
+  'finance',
+  'finance',
+  'warehouse',
+  'warehouse',
+  'projects',
+  'projects',
+] as const;
+type StaffRole = (typeof STAFF)[number];
 
 const CHANNELS = [
   ['web', 'Web shop', 'web', '0.00'],
@@ -46,8 +70,11 @@ const CHANNELS = [
 export function emitCatalogue(world: World, tenant: Tenant): Catalogue {
   const chance = random(world.seed, `catalogue/${tenant.id}`);
   const born = world.start - 30 * DAY;
+  const people = emitTeam(world, tenant, chance, born);
+  const chart = emitChart(world, tenant, born, people.staff.warehouse);
   return {
-    team: emitTeam(world, tenant, chance, born),
+    ...people,
+    chart,
     channels: Object.fromEntries(
       CHANNELS.map(([code, name, kind, fee]) => {
         const id = world.id('commerce.channel');
@@ -58,6 +85,7 @@ export function emitCatalogue(world: World, tenant: Tenant): Catalogue {
           name,
           kind,
           fee_percent: fee,
+          profile_id: chart.profiles[profileOfChannel(code)],
           ...stamps(born, born),
         });
         return [code, id];
@@ -85,9 +113,19 @@ export function emitCatalogue(world: World, tenant: Tenant): Catalogue {
   };
 }
 
-function emitTeam(world: World, tenant: Tenant, chance: Random, born: number): number[] {
-  const count = 6 + Math.round(tenant.share * 12);
-  return Array.from({ length: count }, (_, index) => {
+function emitTeam(
+  world: World,
+  tenant: Tenant,
+  chance: Random,
+  born: number,
+): Pick<Catalogue, 'team' | 'staff'> {
+  const sellers = 6 + Math.round(tenant.share * 12);
+  const roles = [
+    'manager',
+    ...Array.from({ length: sellers - 1 }, () => 'sales' as const),
+    ...STAFF,
+  ] as const;
+  const ids = roles.map((role, index) => {
     const region = tenant.regions[index % tenant.regions.length]!;
     const who = person(chance, region, index, `${tenant.id}.example`);
     const id = world.id('crm.team_member');
@@ -96,9 +134,9 @@ function emitTeam(world: World, tenant: Tenant, chance: Random, born: number): n
       tenant_id: tenant.id,
       name: who.name,
       email: who.email.replace('@', `${index}@`),
-      role: index === 0 ? 'manager' : index % 5 === 4 ? 'support' : 'sales',
+      role,
       region: region.code,
-      monthly_target: money(chance.int(20, 60) * 100_000),
+      monthly_target: role === 'sales' || role === 'manager' ? money(chance.int(20, 60) * 100_000) : null,
       currency: tenant.currency,
       hired_on: date(born - chance.int(0, 1500) * DAY),
       active: true,
@@ -106,6 +144,17 @@ function emitTeam(world: World, tenant: Tenant, chance: Random, born: number): n
     });
     return id;
   });
+  const staff = (role: StaffRole): number[] => ids.filter((_, index) => roles[index] === role);
+  return {
+    team: ids.slice(0, sellers),
+    staff: {
+      support: staff('support'),
+      marketing: staff('marketing'),
+      finance: staff('finance'),
+      warehouse: staff('warehouse'),
+      projects: staff('projects'),
+    },
+  };
 }
 
 function emitProducts(world: World, tenant: Tenant, chance: Random, born: number): Variant[] {
@@ -170,6 +219,7 @@ function emitProducts(world: World, tenant: Tenant, chance: Random, born: number
           sku: `${code}-${color.slice(0, 3).toUpperCase()}-${step + 1}`,
           title: `${brand} ${item}, ${color}${size === 'One size' ? '' : `, ${size}`}`,
           line,
+          brand: tenant.brands.indexOf(brand),
           price,
           cost,
           weight: weight * chance.around(1, 0.5),
@@ -205,7 +255,8 @@ function emitCampaigns(
   world: World,
   tenant: Tenant,
   born: number,
-): Pick<Catalogue, 'campaigns' | 'welcome' | 'trade'> {
+): Pick<Catalogue, 'campaigns' | 'welcome' | 'trade' | 'campaignCosts'> {
+  const campaignCosts = new Map<number, number>();
   const discount = (
     code: string,
     percent: number,
@@ -248,18 +299,27 @@ function emitCampaigns(
       currency: tenant.currency,
       ...stamps(from - 20 * DAY, Math.min(world.until, Math.max(from, from - 20 * DAY))),
     });
-    emitDays(world, tenant, id, run, daily);
+    emitDays(world, tenant, id, run, daily, campaignCosts);
     return { ...run, id, discount: discount(code, run.plan.percent, id, from, to - DAY) };
   });
-  return { campaigns, welcome, trade };
+  return { campaigns, welcome, trade, campaignCosts };
 }
 
-function emitDays(world: World, tenant: Tenant, campaign: number, run: CampaignRun, daily: number): void {
+function emitDays(
+  world: World,
+  tenant: Tenant,
+  campaign: number,
+  run: CampaignRun,
+  daily: number,
+  costs: Map<number, number>,
+): void {
   const chance = random(world.seed, `campaign/${tenant.id}/${campaign}`);
   for (let day = run.from; day < run.to; day += 1) {
     const at = world.start + day * DAY;
     if (at >= world.until) break;
     const cost = Math.round(chance.around(daily, 0.2));
+    const month = monthOf(at);
+    costs.set(month, (costs.get(month) ?? 0) + cost);
     const clicks = Math.max(1, Math.round(cost / chance.int(38, 70)));
     world.emit('commerce.campaign_day', {
       id: world.id('commerce.campaign_day'),

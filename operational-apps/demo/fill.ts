@@ -35,7 +35,7 @@ export interface FillResult {
   readonly milliseconds: number;
 }
 
-const APPS = ['commerce', 'crm'];
+const APPS = ['commerce', 'crm', 'erp', 'marketing', 'productivity', 'projects', 'support', 'voice'];
 /** Two sessions keep the server busy while the next rows are made; more would only share two cores. */
 const SESSIONS = 2;
 const PENDING_CHUNKS = 4;
@@ -43,7 +43,7 @@ const PENDING_CHUNKS = 4;
 const SESSION = "SET bac.actor = 'demo'; SET synchronous_commit = off; SET maintenance_work_mem = '256MB'";
 
 /**
- * Makes the tables of commerce and crm and fills them with the demo history. Rows come by COPY in
+ * Makes the tables of the demo's apps and fills them with the demo history. Rows come by COPY in
  * chunks; memory does not grow with the rows, only (by some 100 bytes) with each customer.
  * Idempotent: a database once filled is left alone, whatever seed or size is asked for, and so is
  * one whose tables hold rows of somebody else; a fill that was interrupted is emptied and done anew.

@@ -2,14 +2,17 @@ import { DAY, HOUR } from './calendar.ts';
 import type { Variant } from './catalogue.ts';
 import type { PAYMENT_METHODS, Region } from './places.ts';
 import { random } from './random.ts';
+import type { Sale } from './sales.ts';
 import type { Customer, Shop } from './shop.ts';
 import { instant, money, numbered, stamps } from './world.ts';
 
-/** Net and tax in cents. */
+/** Amounts in cents. */
 export interface Line {
   readonly id: number;
   readonly variant: Variant;
   readonly quantity: number;
+  readonly price: number;
+  readonly discount: number;
   readonly net: number;
   readonly tax: number;
 }
@@ -20,8 +23,11 @@ export interface PlacedOrder {
   readonly at: number;
   readonly location: number;
   readonly method: (typeof PAYMENT_METHODS)[number];
+  readonly onAccount: boolean;
   readonly lines: readonly Line[];
   readonly total: number;
+  readonly tax: number;
+  readonly sale: Sale;
 }
 
 export interface Outcome {
@@ -36,7 +42,7 @@ const REASONS = ['size', 'damaged', 'not_as_described', 'changed_mind', 'late'] 
 /** Payment, stock, shipment, return, refund and review of one order, as far as they happened before the end. */
 export function settle(shop: Shop, order: PlacedOrder, region: Region): Outcome {
   const { random: chance, world } = shop;
-  const slow = order.method === 'invoice' || order.method === 'transfer';
+  const slow = order.onAccount;
   const failed = !slow && chance.chance(0.024);
   if (failed) writePayment(shop, order, order.at + 20_000, 'failed');
   if (failed && chance.chance(0.4))
@@ -54,7 +60,7 @@ export function settle(shop: Shop, order: PlacedOrder, region: Region): Outcome 
   if (chance.chance(0.009)) {
     const cancelledAt = paidAt + chance.around(5, 0.7) * HOUR;
     if (cancelledAt < world.until) {
-      writeRefund(shop, order, payment, null, order.total, cancelledAt);
+      writeRefund(shop, order, payment, null, order.total - order.tax, order.tax, cancelledAt);
       return { status: 'cancelled', refunded: order.total, updatedAt: cancelledAt };
     }
   }
@@ -68,6 +74,7 @@ export function settle(shop: Shop, order: PlacedOrder, region: Region): Outcome 
     shop.stock.move(line.variant.id, order.location, -line.quantity, 'sale', order.id, shippedAt);
   }
   const deliveredAt = shippedAt + chance.around(2.4, 0.4) * DAY;
+  order.sale.shipped(shippedAt);
   writeShipment(shop, order, shippedAt, deliveredAt);
   if (deliveredAt >= world.until) return { status: 'shipped', refunded: 0, updatedAt: shippedAt };
   const returned = maybeReturn(shop, order, region, payment, deliveredAt);
@@ -101,6 +108,8 @@ function writePayment(
 ): number {
   const { world, tenant, random: chance } = shop;
   const id = world.id('commerce.payment');
+  const reference = `pay_${id.toString(36)}${chance.int(0, 1_679_615).toString(36).padStart(4, '0')}`;
+  if (status === 'captured') order.sale.paid(id, reference, at);
   world.emit('commerce.payment', {
     id,
     tenant_id: tenant.id,
@@ -109,7 +118,7 @@ function writePayment(
     method: order.method,
     amount: money(order.total),
     currency: tenant.currency,
-    reference: `pay_${id.toString(36)}${chance.int(0, 1_679_615).toString(36).padStart(4, '0')}`,
+    reference,
     captured_at: status === 'captured' ? instant(at) : null,
     failure: status === 'failed' ? chance.pick(['declined', 'declined', 'expired', 'fraud']) : null,
     ...stamps(order.at + 5_000, end(shop, Math.max(at, order.at + 5_000))),
@@ -170,7 +179,7 @@ function maybeReturn(
   world.emit('commerce.return_order', {
     id,
     tenant_id: tenant.id,
-    number: numbered('R-', 6, shop.next('return_order')),
+    number: numbered('R-', 6, shop.next('commerce.return_order')),
     status,
     order_id: order.id,
     reason: likely > 1.2 && chance.chance(0.5) ? 'size' : chance.pick(REASONS),
@@ -184,7 +193,10 @@ function maybeReturn(
   if (status === 'refunded') {
     for (const line of lines)
       shop.stock.move(line.variant.id, order.location, line.quantity, 'return', order.id, receivedAt);
-    writeRefund(shop, order, payment, id, amount, decidedAt);
+    const cost = lines.reduce((sum, line) => sum + line.quantity * line.variant.cost, 0);
+    order.sale.returned(id, cost, receivedAt);
+    const tax = lines.reduce((sum, line) => sum + line.tax, 0);
+    writeRefund(shop, order, payment, id, amount - tax, tax, decidedAt);
   }
   return {
     status: whole && status === 'refunded' ? 'returned' : 'delivered',
@@ -213,19 +225,22 @@ function writeRefund(
   order: PlacedOrder,
   payment: number,
   returned: number | null,
-  amount: number,
+  net: number,
+  tax: number,
   at: number,
 ): void {
   const id = shop.world.id('commerce.refund');
+  const reference = `ref_${id.toString(36).padStart(6, '0')}`;
+  order.sale.credited({ refund: id, reference, reason: returned ? 'returned' : 'cancelled', net, tax, at });
   shop.world.emit('commerce.refund', {
     id,
     tenant_id: shop.tenant.id,
     order_id: order.id,
     return_order_id: returned,
     payment_id: payment,
-    amount: money(amount),
+    amount: money(net + tax),
     currency: shop.tenant.currency,
-    reference: `ref_${id.toString(36).padStart(6, '0')}`,
+    reference,
     refunded_at: instant(at),
     ...stamps(at, at),
   });

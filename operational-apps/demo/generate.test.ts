@@ -37,11 +37,13 @@ interface Order {
 const orders: Order[] = [];
 const sold = new Map<number, number>();
 let latest = 0;
+/** These may lie in the future. */
+const PLANNED = new Set(['due_at', 'starts_at', 'ends_at', 'scheduled_at']);
 
 beforeAll(() => {
   run(42, 20_000, until, (table, row) => {
     for (const [name, value] of Object.entries(row))
-      if (name.endsWith('_at') && typeof value === 'string' && name !== 'due_at')
+      if (name.endsWith('_at') && typeof value === 'string' && !PLANNED.has(name))
         latest = Math.max(latest, Date.parse(value));
     if (table === 'commerce.order')
       orders.push({

@@ -79,6 +79,7 @@ export function* generate(options: WorldOptions): Generator<GenerateProgress, Wo
     visits.sort((a, b) => a.at - b.at || a.customer.id - b.customer.id);
     for (const { shop, customer, at, pick } of visits satisfies Visit[])
       writeOrder(shop, customer, day, at, pick);
+    for (const { shop } of branches) shop.agenda.close(day);
     orders += visits.length;
     yield { done: (day + 1) / (HISTORY_DAYS + 40), orders };
   }
@@ -87,6 +88,7 @@ export function* generate(options: WorldOptions): Generator<GenerateProgress, Wo
       writeAccount(shop, customer);
       if (index % 2000 === 1999) yield { done: 0.97, orders };
     }
+    shop.books.finish();
     shop.stock.emitLevels();
     writeSeries(shop);
     yield { done: 0.98, orders };
@@ -133,7 +135,7 @@ function visitors(shop: Shop, day: number, count: number): { customer: Customer;
 function writeSeries(shop: Shop): void {
   const { world, tenant, series } = shop;
   for (const [name, last_value] of series) {
-    const schema = name === 'order' || name === 'return_order' ? 'commerce' : 'crm';
-    world.emit(`${schema}.numbering_series`, { tenant_id: tenant.id, series: name, last_value });
+    const [app, entity] = name.split('.') as [string, string];
+    world.emit(`${app}.numbering_series`, { tenant_id: tenant.id, series: entity, last_value });
   }
 }

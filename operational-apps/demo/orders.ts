@@ -1,5 +1,6 @@
 import { HISTORY_DAYS } from './calendar.ts';
 import type { Campaign, Variant } from './catalogue.ts';
+import { profileOfChannel } from './chart.ts';
 import { type Line, type PlacedOrder, settle } from './fulfilment.ts';
 import { PAYMENT_METHODS } from './places.ts';
 import { cumulate } from './random.ts';
@@ -42,12 +43,36 @@ export function writeOrder(
     : PAYMENT_METHODS[chance.weighted(region.paymentSums)]!;
   const channel = customer.company ? 'wholesale' : CHANNEL_NAMES[chance.weighted(CONSUMER_CHANNELS)]!;
   const written = lines.map((line, index) => writeLine(shop, id, line, index + 1, region.taxPercent, at));
-  const order: PlacedOrder = { id, customer, at, location: region.location, method, lines: written, total };
+  const onAccount = method === 'invoice' || method === 'transfer';
+  const sale = shop.books.sale({
+    order: id,
+    customer: customer.id,
+    at,
+    onAccount,
+    profile: profileOfChannel(channel),
+    taxPercent: region.taxPercent,
+    net: subtotal - discounted,
+    shipping,
+    tax,
+    lines: written,
+  });
+  const order: PlacedOrder = {
+    id,
+    customer,
+    at,
+    location: region.location,
+    method,
+    onAccount,
+    lines: written,
+    total,
+    tax,
+    sale,
+  };
   const outcome = settle(shop, order, region);
   world.emit('commerce.order', {
     id,
     tenant_id: tenant.id,
-    number: numbered('SO-', 7, shop.next('order')),
+    number: numbered('SO-', 7, shop.next('commerce.order')),
     status: outcome.status,
     customer_id: customer.id,
     channel_id: catalogue.channels[channel],
@@ -57,6 +82,7 @@ export function writeOrder(
     opportunity_id: deal?.id ?? null,
     placed_at: instant(at),
     currency: tenant.currency,
+    on_account: onAccount,
     first_order: first,
     item_count: sum((line) => line.quantity),
     subtotal: money(subtotal),
@@ -197,5 +223,13 @@ function writeLine(
     net: money(net),
     ...stamps(at, at),
   });
-  return { id, variant: line.variant, quantity: line.quantity, net, tax: line.tax };
+  return {
+    id,
+    variant: line.variant,
+    quantity: line.quantity,
+    price: line.price,
+    discount: line.discount,
+    net,
+    tax: line.tax,
+  };
 }

@@ -63,7 +63,7 @@ export function writeLead(shop: Shop, day: number): void {
   world.emit('crm.lead', {
     id,
     tenant_id: tenant.id,
-    number: numbered('L-', 6, shop.next('lead')),
+    number: numbered('L-', 6, shop.next('crm.lead')),
     status,
     company: firm.name,
     contact_name: who.name,
@@ -124,7 +124,7 @@ function writeDeal(
   world.emit('crm.opportunity', {
     id,
     tenant_id: tenant.id,
-    number: numbered('D-', 6, shop.next('opportunity')),
+    number: numbered('D-', 6, shop.next('crm.opportunity')),
     stage,
     name,
     account_id: customer.id,

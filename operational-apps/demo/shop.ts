@@ -1,3 +1,5 @@
+import { type Agenda, createAgenda } from './agenda.ts';
+import { type Books, createBooks } from './books.ts';
 import { DAY } from './calendar.ts';
 import type { Catalogue, Variant } from './catalogue.ts';
 import { type Address, address, type Company, company, type Person, person } from './people.ts';
@@ -16,7 +18,9 @@ export interface Shop {
   /** Customers who come back, by day of the history. */
   readonly due: Map<number, Customer[]>;
   readonly stock: Stock;
-  /** Running numbers of this tenant, by entity. */
+  readonly books: Books;
+  readonly agenda: Agenda;
+  /** Running numbers of this tenant, by entity (`app.entity`). */
   next(series: string): number;
   readonly series: ReadonlyMap<string, number>;
 }
@@ -47,6 +51,13 @@ export interface Profile {
 
 export function createShop(world: World, tenant: Tenant, catalogue: Catalogue): Shop {
   const series = new Map<string, number>();
+  const next = (name: string): number => {
+    const value = (series.get(name) ?? 0) + 1;
+    series.set(name, value);
+    return value;
+  };
+  const agenda = createAgenda(world);
+  const books = createBooks(world, tenant, catalogue, agenda, next);
   return {
     world,
     tenant,
@@ -54,13 +65,11 @@ export function createShop(world: World, tenant: Tenant, catalogue: Catalogue): 
     random: random(world.seed, `shop/${tenant.id}`),
     customers: [],
     due: new Map(),
-    stock: createStock(world, tenant, catalogue),
+    stock: createStock(world, tenant, catalogue, books),
+    books,
+    agenda,
     series,
-    next(name) {
-      const value = (series.get(name) ?? 0) + 1;
-      series.set(name, value);
-      return value;
-    },
+    next,
   };
 }
 
@@ -139,7 +148,7 @@ interface Stock {
  * `free` is what can be promised: received less taken. Pieces that come back are counted apart and
  * never promised again, so that at no moment more has gone out than had come in before it.
  */
-function createStock(world: World, tenant: Tenant, { variants, locations }: Catalogue): Stock {
+function createStock(world: World, tenant: Tenant, { variants, locations }: Catalogue, books: Books): Stock {
   const first = variants[0]!.id;
   const place = (variant: number, location: number): number =>
     (variant - first) * locations.length + location;
@@ -179,6 +188,7 @@ function createStock(world: World, tenant: Tenant, { variants, locations }: Cata
         free[here]! += pieces;
         const morning = Math.floor(at / DAY) * DAY;
         move(variant, location, pieces, 'receipt', null, morning);
+        books.received(variants[variant - first]!, location, pieces, morning);
       }
       free[here]! -= quantity;
     },

@@ -9,6 +9,8 @@ export interface World {
   /** First midnight of the history and the moment it ends, ms since 1970, UTC. */
   readonly start: number;
   readonly until: number;
+  /** First day of the month from which on the ledger has documents of its own; months before are summed up. */
+  readonly booksFrom: number;
   readonly orders: number;
   /** `table` as `schema.table`; every row of a table has the same keys. */
   emit(table: string, row: Row): void;
@@ -25,12 +27,19 @@ export interface WorldOptions {
   readonly emit: (table: string, row: Row) => void;
 }
 
+/** The books hold documents for at least this long; two years of them would be most of all rows. */
+const BOOKS_DAYS = 92;
+
+const firstOfMonth = (at: number): number =>
+  Date.UTC(new Date(at).getUTCFullYear(), new Date(at).getUTCMonth(), 1);
+
 export function createWorld(options: WorldOptions): World {
   const ids = new Map<string, number>();
   const until = options.until.getTime();
   return {
     seed: options.seed,
     until,
+    booksFrom: firstOfMonth(until - BOOKS_DAYS * DAY),
     start: Math.ceil(until / DAY) * DAY - HISTORY_DAYS * DAY,
     orders: options.orders,
     emit: options.emit,

@@ -1,4 +1,5 @@
 import { money } from '../world.ts';
+import { bookCost, creditInvoice, issueInvoice, settleInvoice } from './books.ts';
 import { type Context, cents, claim, type Flow, insert, nearRandom, nextNumber, update } from './context.ts';
 import { changeLevel } from './ordering.ts';
 
@@ -6,6 +7,8 @@ interface OrderRow {
   readonly id: string;
   readonly location_id: string;
   readonly total: string;
+  readonly tax_total: string;
+  readonly on_account: boolean;
   readonly refunded_total: string;
 }
 
@@ -13,11 +16,12 @@ interface LineRow {
   readonly id: string;
   readonly variant_id: string;
   readonly quantity: string;
+  readonly cost: string;
   readonly net: string;
   readonly tax: string;
 }
 
-const ORDER = 'id, location_id, total, refunded_total';
+const ORDER = 'id, location_id, total, tax_total, on_account, refunded_total';
 
 const orderIn = (context: Context, status: string): Promise<OrderRow | null> =>
   claim<OrderRow>(context, 'commerce.order', ORDER, 'status = $2', [status], 'placed_at, id');
@@ -25,8 +29,9 @@ const orderIn = (context: Context, status: string): Promise<OrderRow | null> =>
 /** Lines in the order of their variants: everybody takes stock in that order. */
 async function linesOf(context: Context, order: string): Promise<LineRow[]> {
   const { rows } = await context.client.query<LineRow>(
-    `SELECT id, variant_id, quantity, net, tax FROM commerce.order_line
-     WHERE tenant_id = $1 AND order_id = $2 ORDER BY variant_id, id`,
+    `SELECT l.id, l.variant_id, l.quantity, v.cost, l.net, l.tax FROM commerce.order_line l
+     JOIN commerce.variant v ON v.id = l.variant_id
+     WHERE l.tenant_id = $1 AND l.order_id = $2 ORDER BY l.variant_id, l.id`,
     [context.shop.tenant.id, order],
   );
   return rows;
@@ -43,24 +48,33 @@ export const receivePayment: Flow = async (context) => {
     "order_id = $2 AND status = 'pending'",
     [order.id],
   );
-  if (!payment) return cancel(context, order);
+  if (!payment) return cancelUnpaid(context, order);
   if (context.random.chance(0.12)) {
     await update(context, 'commerce.payment', Number(payment.id), { status: 'failed', failure: 'declined' });
-    return cancel(context, order);
+    return cancelUnpaid(context, order);
   }
   await update(context, 'commerce.payment', Number(payment.id), {
     status: 'captured',
     captured_at: new Date(),
   });
   await update(context, 'commerce.order', Number(order.id), { status: 'paid' });
+  if (!order.on_account) await issueInvoice(context, Number(order.id));
+  await settleInvoice(context, Number(order.id), Number(payment.id));
   return true;
 };
 
-async function cancel(context: Context, order: OrderRow): Promise<boolean> {
+/** An invoice that was sent already is taken back. */
+async function cancelUnpaid(context: Context, order: OrderRow): Promise<boolean> {
+  await cancel(context, order);
+  const tax = cents(order.tax_total);
+  await creditInvoice(context, Number(order.id), 'cancelled', cents(order.total) - tax, tax, null);
+  return true;
+}
+
+async function cancel(context: Context, order: OrderRow): Promise<void> {
   for (const line of await linesOf(context, order.id))
     await changeLevel(context, line.variant_id, order.location_id, 0, -Number(line.quantity));
   await update(context, 'commerce.order', Number(order.id), { status: 'cancelled' });
-  return true;
 }
 
 /** A paid order is cancelled before it leaves, and paid back. */
@@ -68,7 +82,8 @@ export const cancelPaidOrder: Flow = async (context) => {
   const order = await orderIn(context, 'paid');
   if (!order) return false;
   await cancel(context, order);
-  await refund(context, order, null, cents(order.total));
+  const tax = cents(order.tax_total);
+  await refund(context, order, null, cents(order.total) - tax, tax);
   return true;
 };
 
@@ -77,7 +92,8 @@ export const shipOrder: Flow = async (context) => {
   const { random, shop } = context;
   const order = await orderIn(context, 'paid');
   if (!order) return false;
-  for (const line of await linesOf(context, order.id)) {
+  const lines = await linesOf(context, order.id);
+  for (const line of lines) {
     const quantity = Number(line.quantity);
     await changeLevel(context, line.variant_id, order.location_id, -quantity, -quantity);
     await insert(context, 'commerce.stock_move', {
@@ -99,6 +115,8 @@ export const shipOrder: Flow = async (context) => {
     shipped_at: new Date(),
   });
   await update(context, 'commerce.order', Number(order.id), { status: 'shipped' });
+  const cost = lines.reduce((sum, line) => sum + Number(line.quantity) * cents(line.cost), 0);
+  await bookCost(context, ['commerce.order', Number(order.id)], cost);
   return true;
 };
 
@@ -186,8 +204,15 @@ export const handleReturn: Flow = async (context) => {
   }
   const order = await claim<OrderRow>(context, 'commerce.order', ORDER, 'id = $2', [row.order_id]);
   if (!order) return false;
-  const { rows: lines } = await context.client.query<{ variant_id: string; quantity: string }>(
-    'SELECT variant_id, quantity FROM commerce.return_line WHERE tenant_id = $1 AND return_order_id = $2 ORDER BY variant_id, id',
+  const { rows: lines } = await context.client.query<{
+    variant_id: string;
+    quantity: string;
+    cost: string;
+    tax: string;
+  }>(
+    `SELECT r.variant_id, r.quantity, v.cost, l.tax FROM commerce.return_line r
+     JOIN commerce.variant v ON v.id = r.variant_id JOIN commerce.order_line l ON l.id = r.order_line_id
+     WHERE r.tenant_id = $1 AND r.return_order_id = $2 ORDER BY r.variant_id, r.id`,
     [context.shop.tenant.id, row.id],
   );
   for (const line of lines) {
@@ -201,9 +226,12 @@ export const handleReturn: Flow = async (context) => {
     });
   }
   await update(context, 'commerce.return_order', id, { status: 'refunded' });
-  await refund(context, order, id, cents(row.amount));
   const whole = (await linesOf(context, order.id)).length === lines.length;
   if (whole) await update(context, 'commerce.order', Number(order.id), { status: 'returned' });
+  const tax = lines.reduce((sum, line) => sum + cents(line.tax), 0);
+  await refund(context, order, id, cents(row.amount) - tax, tax);
+  const cost = lines.reduce((sum, line) => sum + Number(line.quantity) * cents(line.cost), 0);
+  await bookCost(context, ['commerce.return_order', id], -cost);
   return true;
 };
 
@@ -211,7 +239,8 @@ async function refund(
   context: Context,
   order: OrderRow,
   returned: number | null,
-  amount: number,
+  net: number,
+  tax: number,
 ): Promise<void> {
   const payment = await claim<{ id: string }>(
     context,
@@ -221,17 +250,20 @@ async function refund(
     [order.id],
   );
   if (!payment) throw new Error(`order ${order.id} has no captured payment to pay back`);
-  await insert(context, 'commerce.refund', {
+  const reference = `ref_live_${order.id}_${returned ?? 'cancel'}`;
+  const [id] = await insert(context, 'commerce.refund', {
     order_id: order.id,
     return_order_id: returned,
     payment_id: payment.id,
-    amount: money(amount),
+    amount: money(net + tax),
     currency: context.shop.tenant.currency,
-    reference: `ref_live_${order.id}_${returned ?? 'cancel'}`,
+    reference,
   });
   await update(context, 'commerce.order', Number(order.id), {
-    refunded_total: money(cents(order.refunded_total) + amount),
+    refunded_total: money(cents(order.refunded_total) + net + tax),
   });
+  const reason = returned ? 'returned' : 'cancelled';
+  await creditInvoice(context, Number(order.id), reason, net, tax, { id: id!, reference });
 }
 
 /** An order that was cancelled unpaid is removed for good, with its lines (cascade) and payments. */
@@ -241,7 +273,8 @@ export const removeCancelledOrder: Flow = async (context) => {
     context,
     'commerce.order',
     'id',
-    "id >= $2 AND status = 'cancelled' AND refunded_total = 0",
+    `id >= $2 AND status = 'cancelled' AND refunded_total = 0 AND NOT on_account AND NOT EXISTS (
+       SELECT 1 FROM support.ticket t WHERE t.tenant_id = $1 AND t.order_id = "order".id)`,
     [from],
   );
   if (!order) return false;

@@ -1,3 +1,4 @@
+import { payBill } from './books.ts';
 import type { Flow } from './context.ts';
 import {
   cancelPaidOrder,
@@ -25,6 +26,7 @@ export const FLOWS: Readonly<Record<string, readonly [weight: number, flow: Flow
   handleReturn: [5, handleReturn],
   removeCancelledOrder: [0.5, removeCancelledOrder],
   writeReview: [3, writeReview],
+  payBill: [3, payBill],
   newLead: [3, newLead],
   workLead: [6, workLead],
   workDeal: [4, workDeal],

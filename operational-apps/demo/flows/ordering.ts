@@ -2,6 +2,7 @@ import { address, person } from '../people.ts';
 import { PAYMENT_METHODS, type Region } from '../places.ts';
 import { cumulate } from '../random.ts';
 import { money } from '../world.ts';
+import { bookDelivery, type Delivery, issueInvoice, settleInvoice } from './books.ts';
 import {
   type Context,
   claim,
@@ -140,7 +141,8 @@ async function writeOrder(context: Context, buyer: Buyer, opportunity: number | 
   const location = shop.locations[region.location]!;
   const paid = random.chance(0.86);
   const method = company ? 'invoice' : PAYMENT_METHODS[random.weighted(region.paymentSums)]!;
-  for (const line of lines) await reserve(context, line, location);
+  const onAccount = method === 'invoice' || method === 'transfer';
+  const deliveries = await reserveAll(context, lines, location);
   const [order] = await insert(context, 'commerce.order', {
     number: await nextNumber(context, 'commerce', 'order', 'SO-', 7),
     status: paid ? 'paid' : 'placed',
@@ -151,6 +153,7 @@ async function writeOrder(context: Context, buyer: Buyer, opportunity: number | 
     discount_id: discount?.id ?? null,
     opportunity_id: opportunity,
     currency: tenant.currency,
+    on_account: onAccount,
     first_order: buyer.first,
     item_count: sum((line) => line.quantity),
     subtotal: money(subtotal),
@@ -180,7 +183,7 @@ async function writeOrder(context: Context, buyer: Buyer, opportunity: number | 
     net: money(line.quantity * line.variant.price - line.discount),
   }));
   await insert(context, 'commerce.order_line', first!, ...rest);
-  await insert(context, 'commerce.payment', {
+  const [payment] = await insert(context, 'commerce.payment', {
     status: paid ? 'captured' : 'pending',
     order_id: order,
     method,
@@ -189,6 +192,9 @@ async function writeOrder(context: Context, buyer: Buyer, opportunity: number | 
     reference: `pay_live_${order!.toString(36)}_${random.int(0, 1_679_615).toString(36)}`,
     captured_at: paid ? new Date() : null,
   });
+  for (const [supplier, goods] of deliveries) await bookDelivery(context, location, supplier, goods);
+  if (paid || onAccount) await issueInvoice(context, order!);
+  if (paid) await settleInvoice(context, order!, payment!);
 }
 
 function draftLines({ random, shop }: Context, region: Region, company: boolean, percent: number): NewLine[] {
@@ -210,8 +216,24 @@ function draftLines({ random, shop }: Context, region: Region, company: boolean,
     });
 }
 
-/** Promises pieces; if there are too few, a delivery comes in first. */
-async function reserve(context: Context, line: NewLine, location: number): Promise<void> {
+/** Promises pieces; if there are too few, deliveries come in first: what they bring, by supplier. */
+async function reserveAll(
+  context: Context,
+  lines: readonly NewLine[],
+  location: number,
+): Promise<Map<number, Delivery[]>> {
+  const deliveries = new Map<number, Delivery[]>();
+  for (const line of lines) {
+    const pieces = await reserve(context, line, location);
+    if (pieces === 0) continue;
+    const { supplier } = line.variant;
+    deliveries.set(supplier, [...(deliveries.get(supplier) ?? []), { variant: line.variant, pieces }]);
+  }
+  return deliveries;
+}
+
+/** Pieces that had to be received for it. */
+async function reserve(context: Context, line: NewLine, location: number): Promise<number> {
   const { client, random, shop } = context;
   const { rows } = await client.query<{ id: string; available: string }>(
     `SELECT id, available FROM commerce.inventory_level
@@ -221,8 +243,8 @@ async function reserve(context: Context, line: NewLine, location: number): Promi
   const level = rows[0];
   if (!level) throw new Error(`no inventory level for variant ${line.variant.id} at location ${location}`);
   const missing = line.quantity - Number(level.available);
-  if (missing > 0) {
-    const received = missing + random.int(20, 80);
+  const received = missing > 0 ? missing + random.int(20, 80) : 0;
+  if (received > 0) {
     await insert(context, 'commerce.stock_move', {
       variant_id: line.variant.id,
       location_id: location,
@@ -230,9 +252,9 @@ async function reserve(context: Context, line: NewLine, location: number): Promi
       reason: 'receipt',
       order_id: null,
     });
-    await changeLevel(context, line.variant.id, location, received, 0);
   }
-  await changeLevel(context, line.variant.id, location, 0, line.quantity);
+  await changeLevel(context, line.variant.id, location, received, line.quantity);
+  return received;
 }
 
 /** Adds to what is on hand and what is reserved, keeping `available` their difference. */
