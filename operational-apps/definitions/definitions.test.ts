@@ -188,7 +188,16 @@ test('the message of the error names every place, as editors and terminals link 
 
 test('the apps of the project are valid and share one customer', async () => {
   const apps = await loadApps(fileURLToPath(new URL('..', import.meta.url)));
-  expect(apps.map((app) => app.name)).toEqual(['commerce', 'crm']);
+  expect(apps.map((app) => app.name)).toEqual([
+    'commerce',
+    'crm',
+    'erp',
+    'marketing',
+    'productivity',
+    'projects',
+    'support',
+    'voice',
+  ]);
   const order = apps[0]!.entities.find((entity) => entity.name === 'order')!;
   expect(order.fields.find((field) => field.name === 'customer')).toMatchObject({ entity: 'crm.account' });
 });
