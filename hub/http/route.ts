@@ -18,7 +18,7 @@ interface Call<P extends Shape, Q extends Shape, B extends Shape> {
 }
 
 export interface Route<P extends Shape = Shape, Q extends Shape = Shape, B extends Shape = Shape> {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** With `:name` parameters. */
   readonly path: string;
   readonly summary: string;

@@ -128,11 +128,20 @@ const OPERATIONS = { c: 'created', r: 'updated', u: 'updated', d: 'deleted' } as
 function changeOf(entity: string, { key, value }: StoredRecord): RecordChange | null {
   if (!key || !value) return null;
   const [, id] = KEY_ID.exec(key.toString()) ?? [];
-  const event = eventSchema.safeParse(JSON.parse(value.toString()));
+  const event = eventSchema.safeParse(parsed(value));
   if (!id || !event.success) return null;
   const { op, after } = event.data;
   if (op === 't' || op === 'm') return null;
   return { entity, id, operation: OPERATIONS[op], tenant: after?.tenant_id ?? null };
+}
+
+/** What is no JSON is the sink's to report, as a dead letter; there is no row in it to tell of. */
+function parsed(value: Buffer): unknown {
+  try {
+    return JSON.parse(value.toString());
+  } catch {
+    return null;
+  }
 }
 
 const tooSlow = (): HubError =>

@@ -1,0 +1,57 @@
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { GraphqlHandler } from '#apps';
+import type { Principal } from '#kernel';
+import type { OpenStreams } from '../streams.ts';
+
+/** Who asks: authenticated, and bound to one tenant. */
+export type CallerOf = (request: FastifyRequest) => Promise<Principal>;
+
+/** `/graphql`: POST, GET for queries, server-sent events for subscriptions (bounded in number like all streams). */
+export function mountGraphql(
+  app: FastifyInstance,
+  graphql: GraphqlHandler,
+  callerOf: CallerOf,
+  streams: OpenStreams,
+): void {
+  app.route({
+    method: ['GET', 'POST', 'OPTIONS'],
+    url: '/graphql',
+    handler: async (request, reply) => {
+      const principal = await callerOf(request);
+      const abort = new AbortController();
+      reply.raw.once('close', () => abort.abort());
+      const response = await graphql(toRequest(request, abort.signal), { principal, requestId: request.id });
+      return answer(reply, response, streams, () => abort.abort());
+    },
+  });
+}
+
+function toRequest(request: FastifyRequest, signal: AbortSignal): Request {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers))
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  const hasBody = request.method !== 'GET' && request.body !== undefined && request.body !== null;
+  if (hasBody) headers.delete('content-length');
+  return new Request(new URL(request.url, 'http://hub.invalid'), {
+    method: request.method,
+    headers,
+    signal,
+    ...(hasBody ? { body: JSON.stringify(request.body) } : {}),
+  });
+}
+
+function answer(
+  reply: FastifyReply,
+  response: Response,
+  streams: OpenStreams,
+  end: () => void,
+): FastifyReply {
+  reply.status(response.status);
+  for (const [name, value] of response.headers) reply.header(name, value);
+  if (!response.body) return reply.send();
+  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+  if (isStream) reply.raw.once('close', streams.add(end));
+  return reply.send(Readable.fromWeb(response.body as ReadableStream));
+}
