@@ -82,7 +82,11 @@ const forbidden = (scope: Scope): HubError =>
   });
 
 /** OpenAPI 3.1 of the route table, generated from the very schemas that check requests. */
-export function openApi(routes: readonly Route[], version: string): Record<string, unknown> {
+export function openApi(
+  routes: readonly Route[],
+  version: string,
+  more: { readonly paths: object; readonly schemas: object } = { paths: {}, schemas: {} },
+): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const entry of routes) {
     const path = entry.path.replace(/:(\w+)/g, '{$1}');
@@ -115,11 +119,11 @@ export function openApi(routes: readonly Route[], version: string): Record<strin
   return {
     openapi: '3.1.0',
     info: { title: 'BAC Hub', version },
-    paths,
+    paths: { ...paths, ...more.paths },
     security: [{ key: [] }],
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
-      schemas: { Error: ERROR_SCHEMA },
+      schemas: { Error: ERROR_SCHEMA, ...more.schemas },
     },
   };
 }

@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import type { ChangeLog, Config, Logger, Registry, Warehouse } from '#kernel';
+import type { ChangeLog, Config, Logger, Principal, Registry, Warehouse } from '#kernel';
 import { HubError, toHubError } from '#kernel';
 import { createStatusCollector } from '../status/index.ts';
 import { type Authenticator, createAuthenticator, unauthorised } from './auth.ts';
 import { readiness } from './health.ts';
 import { createMetrics } from './metrics.ts';
+import { isLoopback } from './origin.ts';
 import { presentable, statusOf } from './problem.ts';
+import { type AppsSurface, recordSurface } from './records/surface.ts';
 import { openApi, type Route, registerRoutes } from './route.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { doctorRoutes } from './routes/doctor.ts';
@@ -30,6 +32,8 @@ export interface HttpServerOptions {
   readonly warehouse: Warehouse;
   readonly logger: Logger;
   readonly services: HubServices;
+  /** Serves the apps' records over REST and GraphQL; absent: this server has none. */
+  readonly apps?: AppsSurface;
   /** Folder of the built web app (`dashboards/web/dist`). */
   readonly webRoot: string;
   /** Default: API keys of `bac.api_keys` and session cookies. */
@@ -68,6 +72,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     options.authenticate ??
     createAuthenticator({ pool, ...config.http, secret: options.sessionSecret ?? null });
   const context = { ...options, collector, authenticator, streams };
+  const surface = options.apps
+    ? recordSurface({
+        apps: options.apps,
+        logger: options.logger,
+        streams,
+        development: isLoopback(config.http.host) && config.http.publicUrl === undefined,
+        bound: (request, principal) => boundPrincipal(authenticator, request, principal),
+      })
+    : null;
   const routes: Route[] = [
     ...statusRoutes(context),
     ...sourceRoutes(context),
@@ -77,6 +90,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     ...deadLetterRoutes(context),
     ...keyRoutes(context),
     ...doctorRoutes(context),
+    ...(surface?.routes ?? []),
   ];
   const app: FastifyInstance = Fastify({
     loggerInstance: options.logger,
@@ -128,10 +142,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   app.get('/api/v1/openapi.json', async (request) => {
     if (!(await authenticator.principal(request))) throw unauthorised('This needs an API key or a session.');
-    return openApi(routes, version);
+    return openApi(routes, version, surface?.openApi());
   });
   sessionRoutes(app, authenticator);
   registerRoutes(app, routes, authenticator);
+  surface?.mount(app);
 
   return {
     async listen() {
@@ -156,6 +171,18 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       await app.close();
     },
   };
+}
+
+/** The request's principal in the tenant it is about: its own, or the one an operator names. */
+async function boundPrincipal(
+  authenticator: Authenticator,
+  request: FastifyRequest,
+  principal?: Principal,
+): Promise<Principal> {
+  const who = principal ?? (await authenticator.principal(request));
+  if (!who) throw unauthorised('This needs an API key or a session.');
+  const named = request.headers['x-bac-tenant'];
+  return who.tenant === null && typeof named === 'string' ? { ...who, tenant: named } : who;
 }
 
 const keySchema = z.strictObject({ key: z.string().trim().min(1).max(200) });
