@@ -1,4 +1,5 @@
 import { DAY } from './calendar.ts';
+import type { Mailings } from './mailings.ts';
 import { job, person } from './people.ts';
 import { random } from './random.ts';
 import { type Customer, profileOf, type Shop } from './shop.ts';
@@ -11,7 +12,7 @@ const TIERS = [
 ] as const;
 
 /** Accounts and their contacts, written last because they tell what became of the customer. */
-export function writeAccount(shop: Shop, customer: Customer): void {
+export function writeAccount(shop: Shop, customer: Customer, mailings: Mailings): void {
   const { world, tenant } = shop;
   const profile = profileOf(shop, customer);
   const chance = random(world.seed, `account/${customer.id}`);
@@ -30,6 +31,7 @@ export function writeAccount(shop: Shop, customer: Customer): void {
   if (customer.orders >= 8 || customer.spent > 500_000) tags.push('vip');
   if (customer.orders >= 3 && quiet) tags.push('at_risk');
   const { address } = profile;
+  const consent = chance.chance(0.58);
   const updatedAt = Math.max(customer.createdAt, customer.lastAt);
   world.emit('crm.account', {
     id: customer.id,
@@ -53,7 +55,7 @@ export function writeAccount(shop: Shop, customer: Customer): void {
     acquired_through: customer.source,
     owner_id: customer.owner,
     parent_id: null,
-    marketing_consent: chance.chance(0.58),
+    marketing_consent: consent,
     loyalty_tier: customer.company
       ? 'none'
       : (TIERS.find(([least]) => customer.spent >= least)?.[1] ?? 'none'),
@@ -63,8 +65,10 @@ export function writeAccount(shop: Shop, customer: Customer): void {
   const people = customer.company ? 1 + chance.int(0, 2) : 1;
   for (let index = 0; index < people; index += 1) {
     const who = index === 0 ? profile.person : person(chance, region, customer.id, profile.company?.domain);
+    const contact = world.id('crm.contact');
+    if (consent && index === 0) mailings.subscribe(customer, contact, who.email);
     world.emit('crm.contact', {
-      id: world.id('crm.contact'),
+      id: contact,
       tenant_id: tenant.id,
       account_id: customer.id,
       name: who.name,

@@ -1,9 +1,11 @@
 import type { Queryable } from '../planner/index.ts';
+import { APP_RULES } from './consistency-apps.ts';
 import { BOOK_RULES } from './consistency-books.ts';
 
 /** What must hold in the demo's tables at every commit: name of the rule, query for rows that break it. */
 const RULES: Readonly<Record<string, string>> = {
   ...BOOK_RULES,
+  ...APP_RULES,
   'an order adds up from its lines': `
     SELECT o.id FROM commerce."order" o
     LEFT JOIN (SELECT order_id, sum(quantity * unit_price) AS gross, sum(discount) AS discount, sum(tax) AS tax,

@@ -1,4 +1,6 @@
 import { DAY, HOUR } from './calendar.ts';
+import { writeCall } from './calls.ts';
+import { writeEvent } from './office.ts';
 import { random } from './random.ts';
 import type { Shop } from './shop.ts';
 import { date, instant, stamps } from './world.ts';
@@ -7,6 +9,8 @@ export interface FollowUp {
   readonly type: 'crm.lead' | 'crm.opportunity' | 'crm.account';
   readonly id: number;
   readonly name: string;
+  /** Customer it concerns; none for a lead. */
+  readonly account: number | null;
   readonly owner: number;
   readonly at: number;
   readonly kind: 'call' | 'email' | 'meeting' | 'demo' | 'visit';
@@ -52,6 +56,9 @@ export function follow(shop: Shop, one: FollowUp): void {
     outcome: done && !cancelled ? chance.pick(OUTCOMES) : null,
     ...stamps(createdAt, done ? one.at : createdAt),
   });
+  if (one.kind === 'call') {
+    if (done && !cancelled) talk(shop, one);
+  } else if (one.kind !== 'email') meet(shop, one, cancelled, createdAt);
   if (done && chance.chance(0.35)) {
     const [title, body] = chance.pick(NOTES);
     world.emit('crm.note', {
@@ -81,5 +88,39 @@ export function follow(shop: Shop, one: FollowUp): void {
     due_on: date(dueAt),
     done_at: finished && !dropped ? instant(dueAt - HOUR) : null,
     ...stamps(createdAt, finished ? dueAt - HOUR : createdAt),
+  });
+}
+
+/** A call about a deal, as the telephone system sees it. */
+function talk(shop: Shop, one: FollowUp): void {
+  const { account } = one;
+  if (account === null) return;
+  shop.agenda.at(one.at, () =>
+    writeCall(shop, {
+      account,
+      subject: `${WORDS.call} ${one.name}`,
+      direction: 'out',
+      line: 'sales',
+      member: one.owner,
+      ticket: null,
+      opportunity: one.type === 'crm.opportunity' ? one.id : null,
+      at: one.at,
+    }),
+  );
+}
+
+/** A meeting stands in the calendar from the day on which it is agreed. */
+function meet(shop: Shop, one: FollowUp, cancelled: boolean, createdAt: number): void {
+  if (one.kind === 'call' || one.kind === 'email') return;
+  writeEvent(shop, {
+    title: `${WORDS[one.kind]} ${one.name}`,
+    organiser: one.owner,
+    attendees: one.kind === 'demo' ? [shop.catalogue.staff.projects[0]!] : [],
+    regarding: [one.type, one.id],
+    createdAt,
+    at: one.at,
+    minutes: MINUTES[one.kind],
+    place: one.kind === 'visit' ? one.name : null,
+    cancelled,
   });
 }

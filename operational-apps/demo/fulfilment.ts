@@ -1,4 +1,5 @@
 import { DAY, HOUR } from './calendar.ts';
+import { maybeMessage } from './calls.ts';
 import type { Variant } from './catalogue.ts';
 import type { PAYMENT_METHODS, Region } from './places.ts';
 import { random } from './random.ts';
@@ -130,6 +131,8 @@ function writeShipment(shop: Shop, order: PlacedOrder, shippedAt: number, delive
   const { world, tenant, random: chance } = shop;
   const id = world.id('commerce.shipment');
   const arrived = deliveredAt < world.until;
+  const tracking = `${tenant.id.slice(0, 2).toUpperCase()}${String(id).padStart(10, '0')}`;
+  if (!order.customer.company) maybeMessage(shop, order.id, order.customer.id, tracking, shippedAt + HOUR);
   const pieces = order.lines.reduce((sum, line) => sum + line.quantity, 0);
   world.emit('commerce.shipment', {
     id,
@@ -138,7 +141,7 @@ function writeShipment(shop: Shop, order: PlacedOrder, shippedAt: number, delive
     order_id: order.id,
     location_id: shop.catalogue.locations[order.location]!,
     carrier: chance.pick(tenant.carriers),
-    tracking: `${tenant.id.slice(0, 2).toUpperCase()}${String(id).padStart(10, '0')}`,
+    tracking,
     cost: money(420 + Math.round(pieces ** 0.8 * 95)),
     currency: tenant.currency,
     shipped_at: instant(shippedAt),

@@ -1,8 +1,11 @@
 import { writeAccount } from './accounts.ts';
 import { allot, DAY, dayWeights, HISTORY_DAYS, momentOf } from './calendar.ts';
 import { emitCatalogue, type Variant } from './catalogue.ts';
+import { createMailings } from './mailings.ts';
+import { planOffice } from './office.ts';
 import { writeOrder } from './orders.ts';
 import { writeLead } from './pipeline.ts';
+import { planRanges } from './projects.ts';
 import {
   addCustomer,
   type Customer,
@@ -63,8 +66,11 @@ export function* generate(options: WorldOptions): Generator<GenerateProgress, Wo
       const weekday = new Date(world.start + day * DAY).getUTCDay();
       return weekday === 0 || weekday === 6 ? 0 : 1 + day / HISTORY_DAYS;
     });
+    planOffice(shop);
+    planRanges(shop);
     return {
       shop,
+      mailings: createMailings(shop),
       pick: variantPicker(shop),
       orders: allot(weights, total),
       leads: allot(workdays, Math.max(12, Math.round(total * LEADS_PER_ORDER))),
@@ -83,12 +89,13 @@ export function* generate(options: WorldOptions): Generator<GenerateProgress, Wo
     orders += visits.length;
     yield { done: (day + 1) / (HISTORY_DAYS + 40), orders };
   }
-  for (const { shop } of branches) {
+  for (const { shop, mailings } of branches) {
     for (const [index, customer] of shop.customers.entries()) {
-      writeAccount(shop, customer);
+      writeAccount(shop, customer, mailings);
       if (index % 2000 === 1999) yield { done: 0.97, orders };
     }
     shop.books.finish();
+    mailings.finish();
     shop.stock.emitLevels();
     writeSeries(shop);
     yield { done: 0.98, orders };

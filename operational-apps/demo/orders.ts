@@ -5,6 +5,7 @@ import { type Line, type PlacedOrder, settle } from './fulfilment.ts';
 import { PAYMENT_METHODS } from './places.ts';
 import { cumulate } from './random.ts';
 import { type Customer, expect, type Profile, profileOf, type Shop } from './shop.ts';
+import { maybeTicket } from './tickets.ts';
 import { instant, money, numbered, stamps } from './world.ts';
 
 const LINE_COUNT = cumulate([44, 28, 15, 8, 3, 2]);
@@ -69,6 +70,7 @@ export function writeOrder(
     sale,
   };
   const outcome = settle(shop, order, region);
+  maybeTicket(shop, order, outcome);
   world.emit('commerce.order', {
     id,
     tenant_id: tenant.id,

@@ -1,6 +1,8 @@
 import { DAY, HISTORY_DAYS, HOUR, officeTime } from './calendar.ts';
 import { follow } from './follow-up.ts';
+import { planDocument } from './office.ts';
 import { company, person } from './people.ts';
+import { planProject } from './projects.ts';
 import { random } from './random.ts';
 import { addCustomer, type Customer, expect, pickRegion, profileOf, type Shop } from './shop.ts';
 import { date, instant, money, numbered, stamps } from './world.ts';
@@ -83,12 +85,21 @@ export function writeLead(shop: Shop, day: number): void {
     type: 'crm.lead',
     id,
     name: firm.name,
+    account: null,
     owner,
     at: contactedAt,
     kind: own.chance(0.6) ? 'call' : 'email',
   });
   if (status === 'contacted')
-    follow(shop, { type: 'crm.lead', id, name: firm.name, owner, at: qualifiedAt, kind: 'call' });
+    follow(shop, {
+      type: 'crm.lead',
+      id,
+      name: firm.name,
+      account: null,
+      owner,
+      at: qualifiedAt,
+      kind: 'call',
+    });
   if (customer) writeDeal(shop, customer, owner, id, convertedAt);
 }
 
@@ -120,7 +131,15 @@ function writeDeal(
   const updatedAt = passed === 0 ? createdAt : moves[passed - 1]!;
   const probability = PROBABILITY[stage];
   const lost = stage === 'lost' ? chance.pick(DEAL_LOSSES) : null;
-  const name = `${firm.name}: ${chance.pick(['first order', 'spring range', 'refit', 'new site', 'season stock', 'staff shop'])}`;
+  const purpose = chance.pick([
+    'first order',
+    'spring range',
+    'refit',
+    'new site',
+    'season stock',
+    'staff shop',
+  ]);
+  const name = `${firm.name}: ${purpose}`;
   world.emit('crm.opportunity', {
     id,
     tenant_id: tenant.id,
@@ -147,12 +166,31 @@ function writeDeal(
       type: 'crm.opportunity',
       id,
       name: firm.name,
+      account: customer.id,
       owner,
       at: moves[step]! - HOUR / 2,
       kind: kinds[step]!,
     });
   }
+  if (passed > 0 && id % 4 === 0)
+    planDocument(shop, {
+      title: `Proposal for ${firm.name}`,
+      kind: 'proposal',
+      owner,
+      regarding: ['crm.opportunity', id],
+      at: moves[0]!,
+    });
   if (stage !== 'won') return;
+  if (purpose === 'refit' || purpose === 'new site')
+    planProject(shop, {
+      name,
+      kind: 'fit_out',
+      account: customer.id,
+      opportunity: id,
+      owner,
+      budget: Math.round(amount * 0.2),
+      at: closedAt! + 2 * DAY,
+    });
   customer.deal = { id, amount };
   const day = Math.ceil((closedAt! - world.start) / DAY);
   if (day < HISTORY_DAYS) expect(shop, customer, day);

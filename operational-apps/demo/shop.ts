@@ -1,4 +1,5 @@
 import { type Agenda, createAgenda } from './agenda.ts';
+import { type Basics, emitBasics } from './basics.ts';
 import { type Books, createBooks } from './books.ts';
 import { DAY } from './calendar.ts';
 import type { Catalogue, Variant } from './catalogue.ts';
@@ -18,6 +19,7 @@ export interface Shop {
   /** Customers who come back, by day of the history. */
   readonly due: Map<number, Customer[]>;
   readonly stock: Stock;
+  readonly basics: Basics;
   readonly books: Books;
   readonly agenda: Agenda;
   /** Running numbers of this tenant, by entity (`app.entity`). */
@@ -66,6 +68,7 @@ export function createShop(world: World, tenant: Tenant, catalogue: Catalogue): 
     customers: [],
     due: new Map(),
     stock: createStock(world, tenant, catalogue, books),
+    basics: emitBasics(world, tenant),
     books,
     agenda,
     series,
