@@ -1,10 +1,9 @@
-import { ExpressionError, fieldsOf, parseExpression } from './expression.ts';
+import { checkComputed } from './check-computed.ts';
 import type { FieldModel } from './field-model.ts';
+import { hint } from './hint.ts';
 import { type App, type EntityModel, resolvePath } from './model.ts';
+import type { Apps } from './places.ts';
 import type { Report } from './problems.ts';
-import { hint } from './schema-problems.ts';
-
-type Apps = ReadonlyMap<string, App>;
 
 /** What each field needs from its neighbours and from other entities. */
 export function checkFields(entity: EntityModel, app: App, apps: Apps, report: Report): void {
@@ -34,7 +33,6 @@ export function checkFields(entity: EntityModel, app: App, apps: Apps, report: R
           );
     if (field.type === 'decimal' && field.scale > field.precision)
       at('scale', `is larger than precision ${field.precision}`);
-    if ('computed' in field && field.computed !== undefined) checkComputed(field, field.computed, entity, at);
     if ('renamedFrom' in field && field.renamedFrom !== undefined) {
       if (entity.fields.some((one) => one.name === field.renamedFrom))
         at('renamedFrom', `\`${field.renamedFrom}\` is still a field of this entity`);
@@ -42,6 +40,7 @@ export function checkFields(entity: EntityModel, app: App, apps: Apps, report: R
       former.add(field.renamedFrom);
     }
   }
+  checkComputed(entity, apps, report);
 }
 
 function checkEntityPath(
@@ -102,40 +101,4 @@ function checkCurrency(
     at('currencyField', `unknown field \`${field.currencyField}\`${hint(field.currencyField, names)}`);
   else if (holder.type !== 'select' && holder.type !== 'text')
     at('currencyField', `\`${holder.name}\` is of type ${holder.type}; a currency is a text or a select`);
-}
-
-const isNumber = (field: FieldModel): boolean =>
-  field.type === 'integer' || field.type === 'decimal' || field.type === 'money';
-
-function checkComputed(
-  field: FieldModel,
-  text: string,
-  entity: EntityModel,
-  at: (key: string, message: string) => void,
-): void {
-  if ('default' in field && field.default !== undefined) at('default', 'a computed field has no default');
-  let names: string[];
-  try {
-    names = fieldsOf(parseExpression(text));
-  } catch (error) {
-    if (!(error instanceof ExpressionError)) throw error;
-    at('computed', error.message);
-    return;
-  }
-  const numbers = entity.fields.filter((one) => isNumber(one) && one.name !== field.name);
-  for (const name of new Set(names)) {
-    const used = entity.fields.find((one) => one.name === name);
-    if (!used)
-      at(
-        'computed',
-        `unknown field \`${name}\`${hint(
-          name,
-          numbers.map((one) => one.name),
-        )}`,
-      );
-    else if (!isNumber(used)) at('computed', `\`${name}\` is of type ${used.type}, not a number`);
-    else if (name === field.name) at('computed', 'refers to itself');
-    else if ('computed' in used && used.computed !== undefined)
-      at('computed', `\`${name}\` is itself computed; write its expression out`);
-  }
 }

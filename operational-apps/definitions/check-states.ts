@@ -1,6 +1,6 @@
+import { hint } from './hint.ts';
 import type { EntityModel } from './model.ts';
 import type { Report } from './problems.ts';
-import { hint } from './schema-problems.ts';
 
 /** Every state known, reachable, and either terminal or with a way out. */
 export function checkStates(entity: EntityModel, report: Report): void {

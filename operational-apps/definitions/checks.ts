@@ -1,5 +1,6 @@
 import { checkFields } from './check-fields.ts';
 import { checkStates } from './check-states.ts';
+import { hint } from './hint.ts';
 import {
   type App,
   columnsOf,
@@ -9,7 +10,6 @@ import {
   SYSTEM_COLUMNS,
 } from './model.ts';
 import type { Problem, Report } from './problems.ts';
-import { hint } from './schema-problems.ts';
 import type { Path, Source } from './source.ts';
 
 export interface Checked {

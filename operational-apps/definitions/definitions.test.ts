@@ -104,19 +104,28 @@ const CASES: Readonly<Record<string, readonly [yaml: string, ...expected: string
     fields('price: { type: money, currencyField: size }\nsize: { type: integer }'),
     'a.yaml:7:44 entities.item.fields.price.currencyField: `size` is of type integer; a currency is a text or a select',
   ],
-  'computed from what is not there, no number, itself, or computed': [
+  'computed from what is not there, no number, or itself': [
     fields(
       'a: { type: integer, computed: b * 2 }\nb: { type: integer, computed: c + name }\nc: { type: integer, computed: c }\nd: { type: integer, computed: e }',
     ),
-    'a.yaml:7:37 entities.item.fields.a.computed: `b` is itself computed; write its expression out',
-    'a.yaml:8:37 entities.item.fields.b.computed: `c` is itself computed; write its expression out',
-    'a.yaml:8:37 entities.item.fields.b.computed: `name` is of type text, not a number',
+    'a.yaml:8:37 entities.item.fields.b.computed: `name` is of type text, not a number (character 5)',
     'a.yaml:9:37 entities.item.fields.c.computed: refers to itself',
-    'a.yaml:10:37 entities.item.fields.d.computed: unknown field `e`, did you mean `a`?',
+    'a.yaml:10:37 entities.item.fields.d.computed: unknown field `e` of item, did you mean `a`?',
+  ],
+  'computed fields in a circle, of another type, over another record, with the time': [
+    fields(
+      'a: { type: integer, computed: b + 1 }\nb: { type: integer, computed: a + 1 }\nc: { type: date, computed: a }\nd: { type: text, computed: other.name }\nother: { type: reference, entity: item }\ne: { type: date, computed: today(), default: $today }',
+    ),
+    'a.yaml:7:37 entities.item.fields.a.computed: computed fields go in a circle: a -> b -> a',
+    'a.yaml:8:37 entities.item.fields.b.computed: computed fields go in a circle: b -> a -> b',
+    'a.yaml:9:34 entities.item.fields.c.computed: is of type integer, not date',
+    'a.yaml:10:34 entities.item.fields.d.computed: `other.name` leads to another record, which cannot be used here',
+    'a.yaml:12:34 entities.item.fields.e.computed: the time changes without a write, so it cannot be used here',
+    'a.yaml:12:52 entities.item.fields.e.default: a computed field has no default',
   ],
   'computed that cannot be read': [
     fields('a: { type: integer, computed: "1 + * 2" }'),
-    'a.yaml:7:37 entities.item.fields.a.computed: expected a number, a field or `(` instead of `*` at character 5',
+    'a.yaml:7:37 entities.item.fields.a.computed: expected a value, a field or `(` instead of `*` at character 5',
   ],
   states: [
     fields(

@@ -1,10 +1,11 @@
 export {
-  type Expression,
-  ExpressionError,
-  expressionSql,
-  fieldsOf,
-  parseExpression,
-} from './expression.ts';
+  type ComputedField,
+  computedFields,
+  computedSql,
+  type RollUpSource,
+  rollUpsOver,
+} from './computed.ts';
+export * from './expressions/index.ts';
 export type { FieldModel } from './field-model.ts';
 export { type AppFile, loadApps, parseApps } from './load.ts';
 export {
@@ -31,6 +32,7 @@ export type {
   TransitionModel,
   Trigger,
 } from './model-behaviour.ts';
+export { type Apps, byName, type Extra, type Place, scopeFor, typedExpression } from './places.ts';
 export { formatProblem, type Problem } from './problems.ts';
 export { type AppDefinition, appJsonSchema } from './schema/app.ts';
 export type { Field, FieldType } from './schema/fields.ts';

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { nearest } from '#kernel';
+import { hint } from './hint.ts';
 import type { Problem } from './problems.ts';
 import { appSchema } from './schema/app.ts';
 import { EFFECT_KINDS, effectSchema } from './schema/effects.ts';
@@ -91,13 +91,6 @@ const article = (expected: string): string =>
     record: 'a mapping of names to values',
     array: 'a list',
   })[expected] ?? expected;
-
-/** `, did you mean \`x\`?`, or the list of what is known. */
-export function hint(wrong: string, known: readonly string[]): string {
-  const near = nearest(wrong, known);
-  if (near) return `, did you mean \`${near}\`?`;
-  return known.length === 0 ? '' : `; known here: ${known.slice(0, 20).join(', ')}`;
-}
 
 const isFieldPath = (path: Path): boolean =>
   path.length === 4 && path[0] === 'entities' && path[2] === 'fields';

@@ -41,7 +41,6 @@ export function changeColumn(
       column.default === null ? `${alter} DROP DEFAULT` : `${alter} SET DEFAULT ${column.default}`,
       `default of ${at}`,
     );
-  if (column.computed !== undefined) recompute(table, column, existing, emit);
   if (old.notNull && !column.notNull)
     emit('column', 'additive', `${alter} DROP NOT NULL`, `${at} is optional`);
   if (!old.notNull && column.notNull) {
@@ -70,7 +69,6 @@ function addColumn(table: TableModel, column: ColumnModel, existing: CatalogTabl
   }
   const first = later ? { ...column, notNull: false } : column;
   emit('column', 'additive', `ALTER TABLE ${here} ADD COLUMN ${columnSql(first)}`, `new column ${at}`);
-  if (column.computed !== undefined) recompute(table, column, null, emit);
   if (later && column.notNull)
     emit(
       'rule',
@@ -78,19 +76,6 @@ function addColumn(table: TableModel, column: ColumnModel, existing: CatalogTabl
       `ALTER TABLE ${here} ALTER COLUMN ${pgIdent(column.name)} SET NOT NULL`,
       `${at} is required`,
     );
-}
-
-/** A computed column whose rule is new or has changed is brought up to date before the rule is set. */
-function recompute(table: TableModel, column: ColumnModel, existing: CatalogTable | null, emit: Emit): void {
-  const rule = table.constraints.find((one) => one.name.startsWith(`${table.name}_${column.name}_check_`));
-  if (existing?.constraints.some((one) => one.name === rule?.name)) return;
-  const name = pgIdent(column.name);
-  emit(
-    'data',
-    'data',
-    `UPDATE ${pgTable(table.schema, table.name)} SET ${name} = ${column.computed} WHERE ${name} IS DISTINCT FROM ${column.computed}`,
-    `${table.schema}.${table.name}.${column.name} is computed anew`,
-  );
 }
 
 function changeType(column: ColumnModel, old: CatalogColumn, here: string, at: string, emit: Emit): void {

@@ -1,12 +1,5 @@
 import { pgIdent, pgLiteral } from '#kernel';
-import {
-  ADDRESS_PARTS,
-  columnsOf,
-  expressionSql,
-  type FieldModel,
-  type FieldType,
-  parseExpression,
-} from '../definitions/index.ts';
+import { ADDRESS_PARTS, columnsOf, type FieldModel, type FieldType } from '../definitions/index.ts';
 import type { ColumnModel } from './table-model.ts';
 
 const MONEY_PRECISION = 18;
@@ -62,8 +55,6 @@ export function fieldColumns(field: FieldModel): ColumnModel[] {
       renamedFrom: former[index],
     }));
   }
-  const computed =
-    'computed' in field && field.computed !== undefined ? computedSql(field, field.computed) : undefined;
   return [
     {
       ...base,
@@ -71,7 +62,6 @@ export function fieldColumns(field: FieldModel): ColumnModel[] {
       type: typeOf(field),
       default: defaultSql(field),
       renamedFrom: former[0],
-      ...(computed === undefined ? {} : { computed }),
     },
   ];
 }
@@ -80,14 +70,6 @@ function typeOf(field: FieldModel): string {
   if (field.type === 'decimal') return `numeric(${field.precision},${field.scale})`;
   if (field.type === 'money') return `numeric(${MONEY_PRECISION},${field.scale ?? 2})`;
   return TYPES[field.type]!;
-}
-
-/** The expression, rounded to what the column can hold, so that a stored value can equal it. */
-function computedSql(field: FieldModel, text: string): string {
-  const sql = expressionSql(parseExpression(text));
-  if (field.type === 'decimal') return `round(${sql}::numeric, ${field.scale})`;
-  if (field.type === 'money') return `round(${sql}::numeric, ${field.scale ?? 2})`;
-  return `round(${sql}::numeric)::bigint`;
 }
 
 /** In the form in which pg_get_expr gives it back. */
@@ -149,12 +131,6 @@ export function fieldChecks(field: FieldModel): [string, string][] {
         [first!, inList(first!, field.entities)],
         [name, `(${pgIdent(first!)} IS NULL) = (${pgIdent(second!)} IS NULL)`],
       ];
-    case 'integer':
-    case 'decimal':
-    case 'money':
-      return field.computed === undefined
-        ? []
-        : [[name, `${pgIdent(name)} IS NOT DISTINCT FROM ${computedSql(field, field.computed)}`]];
     default:
       return [];
   }

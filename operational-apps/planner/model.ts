@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
 import { pgIdent, pgLiteral, pgTable } from '#kernel';
 import {
   type App,
+  type Apps,
+  byName,
   columnsOf,
   type EntityModel,
   type FieldModel,
@@ -9,6 +10,8 @@ import {
   resolvePath,
 } from '../definitions/index.ts';
 import { fieldChecks, fieldColumns, inList, USER_DEFAULT } from './columns.ts';
+import { computedColumns } from './computed.ts';
+import { hashed, named as rule } from './names.ts';
 import type { ColumnModel, ConstraintModel, IndexModel, TableModel } from './table-model.ts';
 
 const column = (name: string, type: string, rest: Partial<ColumnModel> = {}): ColumnModel => ({
@@ -22,15 +25,22 @@ const column = (name: string, type: string, rest: Partial<ColumnModel> = {}): Co
 
 /** The tables the apps need, all of them, in name order. */
 export function tablesOf(apps: readonly App[]): TableModel[] {
+  const named = byName(apps);
   const referenced = referencedEntities(apps);
   return apps.flatMap((app) => [
-    ...app.entities.map((entity) => entityTable(entity, apps, referenced)),
+    ...app.entities.map((entity) => entityTable(entity, apps, named, referenced)),
     ...(app.entities.some((entity) => entity.numbering) ? [numberingTable(app.name)] : []),
   ]);
 }
 
-function entityTable(entity: EntityModel, apps: readonly App[], referenced: ReadonlySet<string>): TableModel {
+function entityTable(
+  entity: EntityModel,
+  apps: readonly App[],
+  named: Apps,
+  referenced: ReadonlySet<string>,
+): TableModel {
   const { app: schema, name } = entity;
+  const computed = computedColumns(named, entity);
   const tenant = entity.tenantScoped ? ['tenant_id'] : [];
   const owner = entity.owner ? `${entity.owner.entity}_id` : null;
   const columns: ColumnModel[] = [
@@ -48,25 +58,25 @@ function entityTable(entity: EntityModel, apps: readonly App[], referenced: Read
           }),
         ]
       : []),
-    ...entity.fields.flatMap(fieldColumns),
+    ...entity.fields.flatMap(fieldColumns).map((one) => ({ ...one, ...computed.columns.get(one.name) })),
     column('created_at', 'timestamp with time zone', { default: 'now()' }),
     column('updated_at', 'timestamp with time zone', { default: 'now()' }),
     column('created_by', 'text', { default: USER_DEFAULT }),
     column('version', 'integer', { default: '1', comment: 'Grows with each update: optimistic locking.' }),
   ];
-  const constraints: ConstraintModel[] = [];
+  const constraints: ConstraintModel[] = [...computed.constraints];
   const indexes: IndexModel[] = [];
   const unique = (columns: readonly string[]): void => {
-    constraints.push(named(name, columns.join('_'), 'unique', `UNIQUE (${columns.map(pgIdent).join(', ')})`));
+    constraints.push(rule(name, columns.join('_'), 'unique', `UNIQUE (${columns.map(pgIdent).join(', ')})`));
   };
   const check = (label: string, sql: string): void => {
-    constraints.push(named(name, label, 'check', `CHECK (${sql})`));
+    constraints.push(rule(name, label, 'check', `CHECK (${sql})`));
   };
   const foreign = (from: string, to: EntityModel, cascade: boolean): void => {
     const local = to.tenantScoped ? ['tenant_id', from] : [from];
     const remote = to.tenantScoped ? ['tenant_id', 'id'] : ['id'];
     const sql = `FOREIGN KEY (${local.map(pgIdent).join(', ')}) REFERENCES ${pgTable(to.app, to.name)} (${remote.map(pgIdent).join(', ')})`;
-    constraints.push(named(name, from, 'foreign', cascade ? `${sql} ON DELETE CASCADE` : sql));
+    constraints.push(rule(name, from, 'foreign', cascade ? `${sql} ON DELETE CASCADE` : sql));
   };
   const index = (columns: readonly string[]): void => {
     const list = [...tenant, ...columns].map((one) => `${pgIdent(one)} ASC`).join(', ');
@@ -155,23 +165,3 @@ function referencedEntities(apps: readonly App[]): Set<string> {
     }
   return found;
 }
-
-const SUFFIX = { unique: 'key', check: 'check', foreign: 'fkey' } as const;
-
-function named(
-  table: string,
-  label: string,
-  kind: ConstraintModel['kind'],
-  definition: string,
-): ConstraintModel {
-  return { name: hashed(`${table}_${label}_${SUFFIX[kind]}`, definition), kind, definition };
-}
-
-/** PostgreSQL keeps 63 bytes of a name; the hash is of the definition, so that a change of it shows in the name. */
-function hashed(base: string, definition: string): string {
-  const hash = createHash('sha256').update(`${base}:${definition}`).digest('hex').slice(0, 8);
-  return `${base.slice(0, 54)}_${hash}`;
-}
-
-/** True for names that `hashed` gave: only those are the planner's to drop. */
-export const isOurs = (name: string): boolean => /_[0-9a-f]{8}$/.test(name);

@@ -2,7 +2,9 @@ import { pgIdent, pgLiteral, pgTable } from '#kernel';
 import type { App } from '../definitions/index.ts';
 import { type Catalog, type CatalogTable, type Queryable, readCatalog } from './catalog.ts';
 import { changeColumn, columnSql } from './change-column.ts';
-import { isOurs, tablesOf } from './model.ts';
+import { recompute } from './computed.ts';
+import { tablesOf } from './model.ts';
+import { isOurs } from './names.ts';
 import { numberingSteps } from './numbering.ts';
 import { type Emit, PHASES, type Phase, type PlanStep } from './steps.ts';
 import type { TableModel } from './table-model.ts';
@@ -120,6 +122,7 @@ function changeTable(table: TableModel, existing: CatalogTable, emit: Emit): voi
     const name = changeColumn(table, column, existing, emit);
     if (name !== null) former.add(name);
   }
+  recompute(table, existing, emit);
   numberingSteps(table, existing, emit);
   for (const old of existing.columns) {
     if (former.has(old.name)) continue;

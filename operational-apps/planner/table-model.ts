@@ -10,8 +10,11 @@ export interface ColumnModel {
   readonly identity?: boolean;
   readonly comment: string | null;
   readonly renamedFrom?: string | undefined;
-  /** SQL that gives rows written before the column existed (or before its rule changed) their value. */
-  readonly computed?: string;
+  /**
+   * SQL of its value over the row's table, for rows written before the column existed or its rule changed;
+   * `rule` is the constraint whose name tells whether that has happened.
+   */
+  readonly computed?: { readonly sql: string; readonly rule: string };
 }
 
 export interface ConstraintModel {

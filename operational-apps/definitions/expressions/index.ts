@@ -1,0 +1,10 @@
+export { compileAssignment } from './assign.ts';
+export { type CheckedExpression, checkExpression } from './check.ts';
+export { assignment } from './convert.ts';
+export { parseExpression } from './parse.ts';
+export { compilePredicate } from './predicate.ts';
+export { fieldOf, lookUp, namesOf, rowsAt, type Scope, type Variable } from './scope.ts';
+export { columnsUnder, compileExpression, type SqlContext } from './sql.ts';
+export { type Expression, ExpressionError, printExpression } from './tree.ts';
+export { isOwnColumnsOnly, type Row, type Rows, type Typed, type Uses, usesOf } from './typed.ts';
+export { describeType, entityPathOf, SQL_TYPES, type Type, typeOfField } from './types.ts';
