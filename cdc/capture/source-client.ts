@@ -10,6 +10,8 @@ import {
 import { parseLsn } from '../pgoutput/index.ts';
 import { sourceError } from '../replication/index.ts';
 
+const INSUFFICIENT_PRIVILEGE = '42501';
+
 const WRITERS_SQL = `
 WITH RECURSIVE part(oid) AS (
   SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2
@@ -80,6 +82,22 @@ export class SourceClient {
       const { rows } = await client.query<{ lsn: string }>(sql);
       return { time: Number(clock.rows[0]!.us), position: parseLsn(rows[0]!.lsn) };
     });
+  }
+
+  /**
+   * Commits a transaction that changes no table and gives a position below its end, which a reader that is
+   * told of it comes past; null = this source cannot, or not with the user's rights.
+   */
+  async nudge(): Promise<number | null> {
+    const sql = this.profile.nudge;
+    if (sql === null) return null;
+    try {
+      const { rows } = await this.use((client) => client.query<{ lsn: string }>(sql));
+      return parseLsn(rows[0]!.lsn);
+    } catch (error) {
+      if ((error as { code?: string }).code === INSUFFICIENT_PRIVILEGE) return null;
+      throw sourceError(error);
+    }
   }
 
   /**

@@ -19,6 +19,11 @@ export interface SourceProfile {
    */
   readonly durablePosition: string | null;
   /**
+   * SQL that commits a transaction whose only content is a message for logical decoding, giving `lsn` (text)
+   * of the message; null = there is none. Waits for no standby.
+   */
+  readonly nudge: string | null;
+  /**
    * Waiting for the transactions in flight: `mark` gives `mark` (text); `passed` with that as $1 gives
    * `passed` (boolean): all transactions that were running at the mark have ended. null = cannot be asked.
    */
@@ -69,6 +74,7 @@ const POSTGRES: SourceProfile = {
   exportSnapshot: true,
   currentPosition: 'SELECT pg_current_wal_insert_lsn()::text AS lsn',
   durablePosition: 'SELECT pg_current_wal_flush_lsn()::text AS lsn',
+  nudge: `SELECT set_config('synchronous_commit', 'local', true), pg_logical_emit_message(true, 'bac', '')::text AS lsn`,
   inFlight: {
     mark: 'SELECT txid_snapshot_xmax(txid_current_snapshot())::text AS mark',
     passed: 'SELECT txid_snapshot_xmin(txid_current_snapshot()) >= $1::bigint AS passed',
@@ -98,6 +104,7 @@ const YUGABYTEDB: SourceProfile = {
   exportSnapshot: false,
   currentPosition: null,
   durablePosition: null,
+  nudge: null,
   inFlight: null,
   truncateEvents: false,
   // Not for their size: replica identity CHANGE leaves out every column that an UPDATE did not set.

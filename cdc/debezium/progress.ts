@@ -7,6 +7,8 @@ export interface ProgressOptions {
   readonly meter: Meter;
   /** The source's clock now and the write position just after; null = it cannot tell. */
   readonly moment: () => Promise<Moment | null>;
+  /** Has the source write something that changes no table; gives a position that is confirmed once it has passed. */
+  readonly nudge: () => Promise<number>;
 }
 
 interface Moment {
@@ -17,15 +19,19 @@ interface Moment {
 
 /** Moments not passed yet: the oldest are passed first, the newest says most. */
 const MAX_MOMENTS = 64;
-/** The write position counts the page header that the end of the last record does not. */
-const PAGE_HEADER = 64;
+/**
+ * The write position counts the page header that the end of the last record does not: 24 bytes, 40 in the
+ * first page of a segment. The record of a commit is longer, so none hides in between.
+ */
+const PAGE_HEADER = 40;
 
 /**
  * How far the log is complete, where somebody else writes it. Debezium confirms a position to the slot only
  * when Connect has committed the offset that goes with it, which it does after the broker has acknowledged
  * every record before. So: a moment of the source's clock and the write position just after it; once the
  * slot is confirmed beyond that position, all that was committed before the moment is in the log, below the
- * ends that are read then.
+ * ends that are read then. Only commits of captured tables move the slot; what else is written moves the
+ * write position away from it, so then the source is nudged: one message, which Debezium reads like a commit.
  */
 export class Progress {
   static readonly EVERY_MS = 250;
@@ -35,16 +41,24 @@ export class Progress {
   #ends = new Map<string, readonly number[]>();
   #first: number | null = null;
   #told = 0;
+  #confirmed = 0;
+  #nudged = 0;
   readonly #cut = new Set<string>();
 
   constructor(options: ProgressOptions) {
     this.#options = options;
   }
 
-  /** The slot is confirmed up to here. Appends a watermark if a moment has been passed. */
+  /**
+   * The slot is confirmed up to here. Appends a watermark if a moment has been passed; nudges the source if
+   * none has and the slot stands still, one message at a time.
+   */
   async confirmed(lsn: number): Promise<void> {
+    const still = lsn === this.#confirmed;
+    this.#confirmed = lsn;
     const passed = await this.#passed(lsn);
     if (passed !== null) await this.#append(passed);
+    else if (still && isPast(lsn, this.#nudged)) this.#nudged = await this.#options.nudge();
   }
 
   /**
@@ -84,7 +98,7 @@ export class Progress {
 
   async #passed(confirmed: number): Promise<Moment | null> {
     let passed: Moment | null = null;
-    while (this.#moments.length > 0 && confirmed + PAGE_HEADER >= this.#moments[0]!.position) {
+    while (this.#moments.length > 0 && isPast(confirmed, this.#moments[0]!.position)) {
       passed = this.#moments.shift()!;
     }
     const now = await this.#options.moment();
@@ -110,3 +124,5 @@ export class Progress {
     return ends;
   }
 }
+
+const isPast = (confirmed: number, position: number): boolean => confirmed + PAGE_HEADER >= position;

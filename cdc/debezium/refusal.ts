@@ -4,7 +4,7 @@ import type { CatalogTable, Reason } from '../catalog/index.ts';
 /**
  * Element types of arrays that the connector carries. Columns of other array types are left out of its
  * events, or come as NULL: an UPDATE would blank them.
- * Source: PostgresValueConverter of Debezium 3.6, and events of it.
+ * Source: PostgresValueConverter of Debezium 3.7, and events of it.
  */
 const ELEMENTS: ReadonlySet<ColumnType['kind']> = new Set([
   'bool',

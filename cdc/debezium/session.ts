@@ -109,6 +109,7 @@ class Attendance {
       source: source.name,
       meter,
       moment: () => ground.client.moment(),
+      nudge: () => this.#nudge(),
     });
     this.#state(null);
     ground.every(Progress.EVERY_MS, () => this.#tellProgress());
@@ -154,6 +155,16 @@ class Attendance {
     }
     const status = await this.#slotStatus();
     if (status.confirmedLsn !== null) await this.#progress.confirmed(status.confirmedLsn);
+  }
+
+  /** Infinity: never again in this session. */
+  async #nudge(): Promise<number> {
+    const position = await this.#ground.client.nudge();
+    if (position !== null) return position;
+    this.#options.logger.warn(
+      'the user may not call pg_logical_emit_message: freshness moves on with changes of captured tables only',
+    );
+    return Number.POSITIVE_INFINITY;
   }
 
   async #maintain(): Promise<void> {

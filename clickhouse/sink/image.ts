@@ -42,7 +42,7 @@ const PLACEHOLDERS: ReadonlySet<string> = new Set(['text', 'int4', 'int8', 'date
 
 /**
  * Types whose values may be stored out of line, and for which Debezium writes NULL where it would write its
- * placeholder. Seen with Debezium 3.6.
+ * placeholder. Seen with Debezium 3.6 and 3.7.
  */
 const lacksPlaceholder = (type: ColumnType): boolean =>
   type.kind === 'array'

@@ -1,3 +1,4 @@
+import { floatText, geometryText } from './debezium-geometry.ts';
 import type { ExactJson } from './exact-json.ts';
 
 /**
@@ -60,6 +61,8 @@ export function otherText(sourceType: string, value: Exclude<ExactJson, null>): 
   if (/^bit/.test(type)) return bitsText(type, value) ?? String(value);
   if (type === 'hstore') return hstoreText(value) ?? String(value);
   if (type === 'point') return pointText(value) ?? JSON.stringify(value);
+  if (GEOMETRIC.test(type) && typeof value === 'object')
+    return geometryText(type, value) ?? JSON.stringify(value);
   if (typeof value !== 'string') return typeof value === 'object' ? JSON.stringify(value) : String(value);
   if (TEXTS.test(type) || !BASE64.test(value)) return value;
   const text = Buffer.from(value, 'base64').toString();
@@ -103,14 +106,4 @@ function pointText(value: ExactJson): string | null {
   const { x, y } = value as { x?: ExactJson; y?: ExactJson };
   if (x === undefined || y === undefined) return null;
   return `(${floatText(x)},${floatText(y)})`;
-}
-
-/** A double as PostgreSQL prints it: shortest digits, an exponent below 1e-4 and from 1e15 on. */
-function floatText(value: ExactJson): string {
-  const number = Number(value);
-  const size = Math.abs(number);
-  if (!Number.isFinite(number) || number === 0 || (size >= 1e-4 && size < 1e15)) {
-    return Object.is(number, -0) ? '-0' : String(number);
-  }
-  return number.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
 }

@@ -20,9 +20,12 @@ test.each<readonly [string, ScalarType, unknown, string | null]>([
   ['before 1970', timestamp(3), -1, '1969-12-31 23:59:59.999'],
   ['infinity', timestamp(), '9223372036825200000', 'infinity'],
   ['-infinity in milliseconds', timestamp(3), '-9223372036832400', '-infinity'],
+  ['infinity as the highest number', timestamp(), '9223372036854775807', 'infinity'],
+  ['-infinity as the lowest number', timestamp(), '-9223372036854775808', '-infinity'],
   ['BC', timestamp(), '-63517780800000000', '0044-03-15 12:00:00 BC'],
   ['days', type('date'), 19_782, '2024-02-29'],
   ['infinite day', type('date'), -2_147_472_692, 'infinity'],
+  ['infinite day of later versions', type('date'), 2_146_033_979, 'infinity'],
   ['time in milliseconds', type('time', 'time(3) without time zone'), 36_000_123, '10:00:00.123'],
   ['time in microseconds', type('time'), 86_400_000_000, '24:00:00'],
   ['isostring', type('time'), '10:00:00.5Z', '10:00:00.5'],
@@ -55,6 +58,53 @@ test.each<readonly [string, ScalarType, unknown, string | null]>([
   ['point', type('other', 'point'), { x: 1.5, y: 1e20, wkb: 'AQ==' }, '(1.5,1e+20)'],
   ['a type sent as bytes of its text', type('other', 'pg_lsn'), 'MTYvQjM3NEQ4NDg=', '16/B374D848'],
   ['geometry', type('other', 'circle'), 'PCgxLjAsMi4wKSwzLjA+', '<(1,2),3>'],
+  [
+    'circle as a structure',
+    type('other', 'circle'),
+    { center: { x: '1.0', y: 2 }, radius: '3.0' },
+    '<(1,2),3>',
+  ],
+  ['line as a structure', type('other', 'line'), { a: 1, b: '2.5', c: 1e20 }, '{1,2.5,1e+20}'],
+  [
+    'lseg as a structure',
+    type('other', 'lseg'),
+    { wkb: 'AQIAAAACAAAAAAAAAAAA8D8AAAAAAAAAQAAAAAAAAAhAAAAAAAAAEEA=' },
+    '[(1,2),(3,4)]',
+  ],
+  [
+    'open path as a structure',
+    type('other', 'path'),
+    {
+      wkb: 'AQIAAAACAAAAAAAAAAAA8D8AAAAAAAAAQAAAAAAAAAhAAAAAAAAAEEA=',
+      extensions: { type: 'path', closed: 'false' },
+    },
+    '[(1,2),(3,4)]',
+  ],
+  [
+    'closed path as a structure',
+    type('other', 'path'),
+    {
+      wkb: 'AQIAAAACAAAAAAAAAAAA8D8AAAAAAAAAQAAAAAAAAAhAAAAAAAAAEEA=',
+      extensions: { type: 'path', closed: 'true' },
+    },
+    '((1,2),(3,4))',
+  ],
+  [
+    'polygon as a structure',
+    type('other', 'polygon'),
+    {
+      wkb: 'AQMAAAABAAAABAAAAAAAAAAAAPA/AAAAAAAAAEAAAAAAAAAIQAAAAAAAABBAAAAAAAAAFEAAAAAAAAAYQAAAAAAAAPA/AAAAAAAAAEA=',
+    },
+    '((1,2),(3,4),(5,6))',
+  ],
+  [
+    'box as a structure',
+    type('other', 'box'),
+    {
+      wkb: 'AQMAAAABAAAABQAAAAAAAAAAAAhAAAAAAAAAEEAAAAAAAAAIQAAAAAAAAARAAAAAAAAA8D8AAAAAAAAEQAAAAAAAAPA/AAAAAAAAEEAAAAAAAAAIQAAAAAAAABBA',
+    },
+    '(3,4),(1,2.5)',
+  ],
   ['a type sent as its text', type('other', 'inet'), '10.0.0.1', '10.0.0.1'],
   ['a number', type('other', 'oid'), 4_294_967_295, '4294967295'],
 ])('%s', (_, column, value, expected) => {

@@ -73,21 +73,25 @@ function numericOf(type: ScalarType, text: string): string | null {
     : text;
 }
 
-/** What its 32-bit count of days since 1970 makes of infinity and -infinity; both are before any real date. */
+/**
+ * What its count of days since 1970 makes of infinity (up to Debezium 3.6, and from 3.7 on) and -infinity; all
+ * are outside of PostgreSQL's dates.
+ */
 const INFINITE_DAYS: Readonly<Record<string, string>> = {
+  '2146033979': 'infinity',
   '-2147472692': 'infinity',
   '-2147472691': '-infinity',
 };
 
-/** Debezium's timestamps for infinity and -infinity, in microseconds. */
-const INFINITY = 9_223_372_036_825_200_000n;
-const MINUS_INFINITY = -9_223_372_036_832_400_000n;
+/** Debezium's timestamps for infinity and -infinity, in microseconds: up to 3.6, and from 3.7 on. */
+const INFINITY: ReadonlySet<bigint> = new Set([9_223_372_036_825_200_000n, 2n ** 63n - 1n]);
+const MINUS_INFINITY: ReadonlySet<bigint> = new Set([-9_223_372_036_832_400_000n, -(2n ** 63n)]);
 
 /** A count in microseconds. */
 function microseconds(type: ScalarType, text: string): bigint {
   const declared = /\((\d)\)/.exec(type.sourceType)?.[1];
   const count = BigInt(text);
-  if (count === INFINITY || count === MINUS_INFINITY) return count;
+  if (INFINITY.has(count) || MINUS_INFINITY.has(count)) return count;
   return declared !== undefined && Number(declared) <= 3 ? count * 1000n : count;
 }
 
@@ -114,8 +118,8 @@ const DAY = 86_400_000_000n;
 export const dateOf = (micros: bigint): string => civil(floorDiv(micros, DAY));
 
 export function timestampOf(micros: bigint): string {
-  if (micros === INFINITY) return 'infinity';
-  if (micros === MINUS_INFINITY) return '-infinity';
+  if (INFINITY.has(micros)) return 'infinity';
+  if (MINUS_INFINITY.has(micros)) return '-infinity';
   const days = floorDiv(micros, DAY);
   const [date, bc] = civil(days).split(' ');
   return `${date} ${clockText(micros - days * DAY)}${bc === undefined ? '' : ' BC'}`;
