@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { loadConfig, loadConfigWithOrigin, nearest, publicConfig } from './config.ts';
+import { loadConfig, loadConfigWithOrigin, publicConfig } from './config.ts';
+import { nearest } from './nearest.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'bac-config-'));
 afterAll(() => rmSync(cwd, { recursive: true }));

@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { userError } from './errors.ts';
+import { auditSchema, identitySchema, limitsSchema } from './identity-config.ts';
+import { nearest } from './nearest.ts';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 const bytes = (fallback: number) => z.coerce.number().int().positive().default(fallback);
@@ -76,6 +78,11 @@ export const configSchema = z.strictObject({
       port: port(7400),
       /** Address people open, e.g. `https://hub.example.com`, where something stands in front of the hub. */
       publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+      /**
+       * Proxies whose X-Forwarded-For and -Proto are believed: addresses, ranges (10.0.0.0/8), or the words
+       * loopback, linklocal, uniquelocal. Default: these three where `publicUrl` is set, else none.
+       */
+      trustedProxies: z.array(z.string().min(1).max(60)).max(50).optional(),
     })
     .prefault({}),
   /** Health and figures of a process without the role `api`: `/healthz`, `/readyz`, `/metrics`. */
@@ -161,6 +168,9 @@ export const configSchema = z.strictObject({
       repair: z.boolean().default(true),
     })
     .prefault({}),
+  identity: identitySchema,
+  limits: limitsSchema,
+  audit: auditSchema,
   demo: z
     .strictObject({
       enabled: z.union([z.boolean(), z.stringbool()]).default(true),
@@ -181,6 +191,7 @@ export const ENVIRONMENT: Readonly<Record<string, readonly [string, ...string[]]
   BAC_HTTP_HOST: ['http', 'host'],
   BAC_HTTP_PORT: ['http', 'port'],
   BAC_HTTP_PUBLIC_URL: ['http', 'publicUrl'],
+  BAC_AUDIT_KEEP_DAYS: ['audit', 'keepDays'],
   BAC_HEALTH_HOST: ['health', 'host'],
   BAC_HEALTH_PORT: ['health', 'port'],
   BAC_LOG_TO: ['logTo'],
@@ -304,6 +315,15 @@ export function publicConfig(config: Config): Config {
         },
       },
     },
+    identity: {
+      ...config.identity,
+      issuers: config.identity.issuers.map((issuer) => ({
+        ...issuer,
+        ...(issuer.login?.clientSecret === undefined
+          ? {}
+          : { login: { ...issuer.login, clientSecret: '[secret]' } }),
+      })),
+    },
     connect: {
       ...config.connect,
       url: hide(config.connect.url),
@@ -374,27 +394,4 @@ function keysAt(path: readonly PropertyKey[]): string[] {
 function suggest(wrong: string, known: readonly string[]): string {
   const near = nearest(wrong, known);
   return near ? `Did you mean "${near}"?` : `Known here: ${known.join(', ')}.`;
-}
-
-/** The known word closest to `wrong` by edit distance, if close enough to be a likely slip. */
-export function nearest(wrong: string, known: readonly string[]): string | null {
-  let best: string | null = null;
-  let bestDistance = Math.max(2, Math.floor(wrong.length / 3)) + 1;
-  for (const word of known) {
-    const distance = editDistance(wrong.toLowerCase(), word.toLowerCase());
-    if (distance < bestDistance) [best, bestDistance] = [word, distance];
-  }
-  return best;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { auditCommand } from './commands/audit.ts';
 import { configCommand } from './commands/config.ts';
 import { connectCommand } from './commands/connect.ts';
 import { deadLettersCommand } from './commands/deadletters.ts';
@@ -6,6 +7,8 @@ import { doctorCommand } from './commands/doctor.ts';
 import { keysCommand } from './commands/keys.ts';
 import { sqlCommand } from './commands/sql.ts';
 import { statusCommand } from './commands/status.ts';
+import { tenantsCommand } from './commands/tenants.ts';
+import { usersCommand } from './commands/users.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { errorText, note } from './output.ts';
 
@@ -25,7 +28,10 @@ export function buildCli(version: string, extra: readonly Command[] = []): Comma
     sqlCommand(),
     doctorCommand(),
     configCommand(),
+    tenantsCommand(),
+    usersCommand(),
     keysCommand(),
+    auditCommand(),
   ];
   for (const command of [...extra, ...own]) program.addCommand(command);
   throwInsteadOfExit(program);

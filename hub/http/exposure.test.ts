@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLogger } from '#kernel';
-import { installApiKey } from './keys.ts';
+import { installApiKey } from '../identity/index.ts';
 import { createHttpServer, type HttpServer } from './server.ts';
 import { ask, type TestHub, testHub } from './testing.ts';
 
@@ -42,11 +42,22 @@ test('on all addresses: the page gives no session to a loopback visitor, and eve
     expect(page.headers['set-cookie']).toBeUndefined();
   }
   const { json } = await ask(server, 'GET', '/api/v1/openapi.json', { key: hub.keys.read });
-  const routes = Object.entries(json.paths as Record<string, Record<string, unknown>>).flatMap(
+  const all = Object.entries(json.paths as Record<string, Record<string, { security?: unknown[] }>>).flatMap(
     ([path, verbs]) =>
-      Object.keys(verbs).map((verb) => [verb.toUpperCase(), path.replace(/\{[^}]+\}/g, 'x')] as const),
+      Object.entries(verbs).map(([verb, { security }]) => ({
+        route: [verb.toUpperCase(), path.replace(/\{[^}]+\}/g, 'x')] as const,
+        open: security?.length === 0,
+      })),
   );
-  expect(routes.length).toBeGreaterThan(15);
+  expect(all.filter(({ open }) => open).map(({ route }) => route.join(' '))).toEqual([
+    'POST /api/v1/session',
+    'DELETE /api/v1/session',
+    'GET /api/v1/oidc',
+    'GET /api/v1/oidc/x/start',
+    'GET /api/v1/oidc/callback',
+  ]);
+  const routes = all.filter(({ open }) => !open).map(({ route }) => route);
+  expect(routes.length).toBeGreaterThan(35);
   for (const [verb, path] of [...routes, ['GET', '/metrics'], ['GET', '/api/v1/openapi.json']] as const) {
     const body = verb === 'POST' ? { body: {} } : {};
     expect(`${verb} ${path} ${(await ask(server, verb, path, body)).status}`).toBe(`${verb} ${path} 401`);

@@ -1,4 +1,3 @@
 export { type Readiness, readiness } from './health.ts';
-export { createApiKey, installApiKey } from './keys.ts';
 export { createHttpServer } from './server.ts';
 export type { HubServices } from './services.ts';

@@ -4,8 +4,15 @@ import { HubError, toHubError } from '#kernel';
 
 const STATUS: Readonly<Record<string, number>> = {
   UNAUTHORISED: 401,
+  SIGN_IN_REFUSED: 401,
+  CODE_REQUIRED: 401,
+  CODE_WRONG: 401,
   FORBIDDEN: 403,
   ORIGIN_REFUSED: 403,
+  TENANT_BOUND: 403,
+  TENANT_DENIED: 403,
+  SIGN_IN_THROTTLED: 429,
+  RATE_LIMITED: 429,
   NOT_FOUND: 404,
   BUSY: 503,
   CLOSING: 503,

@@ -1,20 +1,33 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
-import { allows, HubError, type Principal, type Scope } from '#kernel';
-import { type Authenticator, unauthorised } from './auth.ts';
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Pool } from 'pg';
+import type { z } from 'zod';
+import { allows, audit, HubError, type Principal, type Scope, toHubError } from '#kernel';
+import { administers, assertNotTenantBound, type Identity, unauthorised } from '../identity/index.ts';
 
-type Shape = z.ZodObject | undefined;
+export type Shape = z.ZodObject | undefined;
 type Parsed<S extends Shape> = S extends z.ZodObject ? z.output<S> : Record<string, never>;
+
+/** What the audit trail says of a call beyond who, what and when. */
+interface Note {
+  readonly entity?: string;
+  readonly record?: string;
+  /** The tenant it concerns; default: the principal's. */
+  readonly tenant?: string | null;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
 
 interface Call<P extends Shape, Q extends Shape, B extends Shape> {
   readonly params: Parsed<P>;
   readonly query: Parsed<Q>;
   readonly body: Parsed<B>;
+  /** On a public route: nobody. */
   readonly principal: Principal;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
+  /** Adds to the entry that the trail gets once the call is done. */
+  readonly note: (note: Note) => void;
 }
 
 export interface Route<P extends Shape = Shape, Q extends Shape = Shape, B extends Shape = Shape> {
@@ -22,7 +35,14 @@ export interface Route<P extends Shape = Shape, Q extends Shape = Shape, B exten
   /** With `:name` parameters. */
   readonly path: string;
   readonly summary: string;
-  readonly scope: Scope;
+  /** Right it needs; `administer`: to see to users, keys and the trail; null: any principal. */
+  readonly scope: Scope | 'administer' | null;
+  /** Answers before anybody is known, and writes the trail itself. */
+  readonly public?: true;
+  /** Confines itself to the principal's tenant. Any other route refuses principals that are bound to one. */
+  readonly tenantSafe?: true;
+  /** Name in the audit trail, e.g. `user.create`; default: method and path. GETs are not in it; false: nor is this. */
+  readonly audit?: string | false;
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
@@ -39,127 +59,94 @@ export function route<P extends Shape = undefined, Q extends Shape = undefined, 
   return definition as unknown as Route;
 }
 
+const NOBODY: Principal = { tenant: null, user: 'nobody', roles: [], attributes: {}, scopes: [] };
+
 /** Registers the routes: principal, scope, schemas, then the handler. Nothing reaches a handler unchecked. */
 export function registerRoutes(
   app: FastifyInstance,
   routes: readonly Route[],
-  authenticator: Authenticator,
+  { pool, identity }: { readonly pool: Pool; readonly identity: Identity },
 ): void {
   for (const entry of routes) {
     app.route({
       method: entry.method,
       url: entry.path,
       handler: async (request, reply) => {
-        const principal = await authenticator.principal(request);
+        const principal = entry.public ? NOBODY : await identity.authenticator.principal(request);
         if (!principal) throw unauthorised('This needs an API key or a session.');
-        if (!allows(principal, entry.scope)) throw forbidden(entry.scope);
+        const trail = trailOf(pool, entry, request, principal);
         const abort = new AbortController();
         reply.raw.once('close', () => {
           if (!reply.raw.writableFinished) abort.abort();
         });
-        const result = await entry.handle({
-          params: parse(entry.params, request.params),
-          query: parse(entry.query, request.query),
-          body: parse(entry.body, request.body),
-          principal,
-          request,
-          reply,
-          signal: abort.signal,
-        });
-        return result === undefined ? reply : result;
+        let note: Note = {};
+        try {
+          if (!entry.public) assertMay(principal, entry);
+          const result = await entry.handle({
+            params: parse(entry.params, request.params),
+            query: parse(entry.query, request.query),
+            body: parse(entry.body, request.body),
+            principal,
+            request,
+            reply,
+            signal: abort.signal,
+            note: (more) => {
+              note = { ...note, ...more };
+            },
+          });
+          await trail.done(note);
+          return result === undefined ? reply : result;
+        } catch (thrown) {
+          await trail.refused(thrown, note, request.log);
+          throw thrown;
+        }
       },
     });
   }
 }
 
+function assertMay(principal: Principal, { scope, tenantSafe }: Route): void {
+  const may = scope === null || (scope === 'administer' ? administers(principal) : allows(principal, scope));
+  if (!may) throw forbidden(scope);
+  if (!tenantSafe) assertNotTenantBound(principal);
+}
+
 const parse = (schema: Shape, value: unknown): Record<string, never> =>
   schema ? (schema.parse(value ?? {}) as Record<string, never>) : {};
 
-const forbidden = (scope: Scope): HubError =>
-  new HubError('FORBIDDEN', `This needs the right "${scope}".`, {
-    next: 'Use a key that has it; `bac keys list` shows the rights of each.',
-    disposition: 'user',
-  });
+const forbidden = (scope: Route['scope']): HubError =>
+  new HubError(
+    'FORBIDDEN',
+    scope === 'administer' ? 'This is for administrators.' : `This needs the right "${scope}".`,
+    { next: 'Use a key that has it; `bac keys list` shows the rights of each.', disposition: 'user' },
+  );
 
-/** OpenAPI 3.1 of the route table, generated from the very schemas that check requests. */
-export function openApi(
-  routes: readonly Route[],
-  version: string,
-  more: { readonly paths: object; readonly schemas: object } = { paths: {}, schemas: {} },
-): Record<string, unknown> {
-  const paths: Record<string, Record<string, unknown>> = {};
-  for (const entry of routes) {
-    const path = entry.path.replace(/:(\w+)/g, '{$1}');
-    const parameters = [...parametersOf(entry.params, 'path'), ...parametersOf(entry.query, 'query')];
-    paths[path] = {
-      ...paths[path],
-      [entry.method.toLowerCase()]: {
-        operationId: `${entry.method.toLowerCase()}${path.replace('/api/v1', '').replace(/\W+(\w)?/g, (_, letter?: string) => letter?.toUpperCase() ?? '')}`,
-        summary: entry.summary,
-        'x-scope': entry.scope,
-        ...(parameters.length ? { parameters } : {}),
-        ...(entry.body
-          ? {
-              requestBody: {
-                required: true,
-                content: { 'application/json': { schema: jsonSchema(entry.body) } },
-              },
-            }
-          : {}),
-        responses: {
-          200: { description: entry.answer, content: { [entry.contentType ?? 'application/json']: {} } },
-          default: {
-            description: 'What went wrong and what to do next.',
-            content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
-          },
-        },
-      },
-    };
-  }
+const DENIALS = ['FORBIDDEN', 'TENANT_BOUND', 'TENANT_DENIED', 'PERMISSION_DENIED', 'FIELD_DENIED'];
+
+/** Writes are in the trail before they are answered; so is whatever was denied. */
+function trailOf(pool: Pool, entry: Route, request: FastifyRequest, principal: Principal) {
+  const written = entry.method !== 'GET' && entry.audit !== false && !entry.public;
+  const common = {
+    principal,
+    surface: 'http',
+    action: entry.audit || `${entry.method} ${entry.path}`,
+    requestId: request.id,
+    address: request.ip,
+  };
   return {
-    openapi: '3.1.0',
-    info: { title: 'BAC Hub', version },
-    paths: { ...paths, ...more.paths },
-    security: [{ key: [] }],
-    components: {
-      securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
-      schemas: { Error: ERROR_SCHEMA, ...more.schemas },
+    async done(note: Note): Promise<void> {
+      if (written) await audit(pool, { ...common, ...note, outcome: 'ok' });
+    },
+    async refused(thrown: unknown, note: Note, log: FastifyBaseLogger): Promise<void> {
+      const { code } = toHubError(thrown);
+      if (entry.public || !DENIALS.includes(code)) return;
+      // The refusal stands, whether or not it can be written down.
+      await audit(pool, { ...common, ...note, outcome: 'denied', code }).catch((error: unknown) =>
+        log.error(
+          { err: toHubError(error), principal: principal.user, code },
+          'denial not in the audit trail',
+        ),
+      );
     },
   };
-}
-
-const ERROR_SCHEMA = {
-  type: 'object',
-  required: ['error'],
-  properties: {
-    error: {
-      type: 'object',
-      required: ['code', 'message'],
-      properties: {
-        code: { type: 'string' },
-        message: { type: 'string' },
-        next: { type: 'string' },
-        details: { type: 'object' },
-      },
-    },
-  },
-};
-
-const jsonSchema = (schema: z.ZodObject): Record<string, unknown> => {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  return rest;
-};
-
-function parametersOf(schema: Shape, place: 'path' | 'query'): Record<string, unknown>[] {
-  if (!schema) return [];
-  const { properties = {}, required = [] } = jsonSchema(schema) as {
-    properties?: Record<string, unknown>;
-    required?: string[];
-  };
-  return Object.entries(properties).map(([name, property]) => ({
-    name,
-    in: place,
-    required: place === 'path' || required.includes(name),
-    schema: property,
-  }));
 }

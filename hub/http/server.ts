@@ -1,24 +1,36 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import type { Pool } from 'pg';
-import { z } from 'zod';
 import type { ChangeLog, Config, Logger, Principal, Registry, Warehouse } from '#kernel';
 import { HubError, toHubError } from '#kernel';
+import {
+  assertNotTenantBound,
+  createIdentity,
+  type Identity,
+  isLoopback,
+  unauthorised,
+} from '../identity/index.ts';
 import { createStatusCollector } from '../status/index.ts';
-import { type Authenticator, createAuthenticator, unauthorised } from './auth.ts';
 import { readiness } from './health.ts';
 import { createMetrics } from './metrics.ts';
-import { isLoopback } from './origin.ts';
+import { openApi } from './openapi.ts';
 import { presentable, statusOf } from './problem.ts';
 import { type AppsSurface, recordSurface } from './records/surface.ts';
-import { openApi, type Route, registerRoutes } from './route.ts';
+import { limitRequests } from './request-limits.ts';
+import { type Route, registerRoutes } from './route.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { keyRoutes } from './routes/keys.ts';
+import { meRoutes } from './routes/me.ts';
+import { oidcRoutes } from './routes/oidc.ts';
+import { sessionRoutes } from './routes/session.ts';
 import { sourceRoutes } from './routes/sources.ts';
 import { sqlRoutes } from './routes/sql.ts';
 import { statusRoutes } from './routes/status.ts';
 import { tableRoutes } from './routes/tables.ts';
+import { tenantRoutes } from './routes/tenants.ts';
+import { userRoutes } from './routes/users.ts';
 import { verifyRoutes } from './routes/verify.ts';
 import type { HubServices } from './services.ts';
 import { OpenStreams } from './streams.ts';
@@ -36,8 +48,8 @@ export interface HttpServerOptions {
   readonly apps?: AppsSurface;
   /** Folder of the built web app (`dashboards/web/dist`). */
   readonly webRoot: string;
-  /** Default: API keys of `bac.api_keys` and session cookies. */
-  readonly authenticate?: Authenticator;
+  /** Default: made from `config` and `sessionSecret`. */
+  readonly identity?: Identity;
   /** Signs sessions; shared by all replicas, or null: made anew by each process. */
   readonly sessionSecret?: string | null;
   readonly version?: string;
@@ -68,17 +80,17 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     addresses: options.addresses ?? (() => ({ http: `http://${hostInUrl(config.http.host)}:${port}` })),
   });
   const streams = new OpenStreams(MAX_STREAMS);
-  const authenticator =
-    options.authenticate ??
-    createAuthenticator({ pool, ...config.http, secret: options.sessionSecret ?? null });
-  const context = { ...options, collector, authenticator, streams };
+  const identity =
+    options.identity ?? createIdentity({ pool, config, sessionSecret: options.sessionSecret ?? null });
+  const { authenticator } = identity;
+  const context = { ...options, collector, identity, streams };
   const surface = options.apps
     ? recordSurface({
         apps: options.apps,
         logger: options.logger,
         streams,
         development: isLoopback(config.http.host) && config.http.publicUrl === undefined,
-        bound: (request, principal) => boundPrincipal(authenticator, request, principal),
+        bound: (request, principal) => boundPrincipal(identity, request, principal),
       })
     : null;
   const routes: Route[] = [
@@ -88,7 +100,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     ...sqlRoutes(context),
     ...verifyRoutes(context),
     ...deadLetterRoutes(context),
+    ...sessionRoutes(context),
+    ...meRoutes(context),
+    ...oidcRoutes(context),
+    ...tenantRoutes(context),
+    ...userRoutes(context),
     ...keyRoutes(context),
+    ...auditRoutes(context),
     ...doctorRoutes(context),
     ...(surface?.routes ?? []),
   ];
@@ -100,6 +118,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 400 },
+    trustProxy: trustedProxies(config),
   }) as unknown as FastifyInstance;
   const metrics = createMetrics();
 
@@ -117,22 +136,34 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       'request',
     );
   });
+  limitRequests(app, config.limits, authenticator);
   app.setErrorHandler((thrown, request, reply) => {
     const error = presentable(thrown);
     const status = statusOf(error);
     if (status >= 500) request.log.error({ err: toHubError(thrown), cause: error.cause }, 'request failed');
     if (status === 401) reply.header('www-authenticate', 'Bearer');
+    const { retryAfterSeconds } = error.details;
+    if (status === 429 && retryAfterSeconds) reply.header('retry-after', String(retryAfterSeconds));
     reply.status(status).send({ error: error.toJSON() });
   });
 
   app.get('/healthz', async () => ({ ok: true }));
-  app.get('/readyz', async (_, reply) => {
-    const result = await readiness({ pool, log, warehouse });
-    if (!result.ready) reply.status(503);
-    return result;
+  app.get('/readyz', async (request, reply) => {
+    const { ready, checks } = await readiness({ pool, log, warehouse });
+    if (!ready) {
+      // Reasons name hosts and users, and anybody may ask.
+      request.log.warn({ checks }, 'not ready');
+      reply.status(503);
+    }
+    return {
+      ready,
+      checks: Object.fromEntries(Object.entries(checks).map(([name, { ok }]) => [name, { ok }])),
+    };
   });
   app.get('/metrics', async (request, reply) => {
-    if (!(await authenticator.principal(request))) throw unauthorised('Metrics need an API key.');
+    const principal = await authenticator.principal(request);
+    if (!principal) throw unauthorised('Metrics need an API key.');
+    assertNotTenantBound(principal);
     const status = await collector.status().catch((thrown) => {
       request.log.warn({ err: toHubError(thrown) }, 'metrics without status');
       return null;
@@ -144,8 +175,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (!(await authenticator.principal(request))) throw unauthorised('This needs an API key or a session.');
     return openApi(routes, version, surface?.openApi());
   });
-  sessionRoutes(app, authenticator);
-  registerRoutes(app, routes, authenticator);
+  registerRoutes(app, routes, context);
   surface?.mount(app);
 
   return {
@@ -169,39 +199,24 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       collector.close();
       streams.closeAll();
       await app.close();
+      await identity.close();
     },
   };
 }
 
 /** The request's principal in the tenant it is about: its own, or the one an operator names. */
 async function boundPrincipal(
-  authenticator: Authenticator,
+  identity: Identity,
   request: FastifyRequest,
   principal?: Principal,
 ): Promise<Principal> {
-  const who = principal ?? (await authenticator.principal(request));
+  const who = principal ?? (await identity.authenticator.principal(request));
   if (!who) throw unauthorised('This needs an API key or a session.');
-  const named = request.headers['x-bac-tenant'];
-  return who.tenant === null && typeof named === 'string' ? { ...who, tenant: named } : who;
+  return { ...who, tenant: await identity.tenantOf(request, who) };
 }
 
-const keySchema = z.strictObject({ key: z.string().trim().min(1).max(200) });
-
-function sessionRoutes(app: FastifyInstance, authenticator: Authenticator): void {
-  app.get('/api/v1/session', async (request) => {
-    const principal = await authenticator.principal(request);
-    if (!principal) throw unauthorised('There is no session.');
-    return { user: principal.user, scopes: principal.scopes };
-  });
-  app.post('/api/v1/session', async (request, reply) => {
-    const principal = await authenticator.login(request, reply, keySchema.parse(request.body ?? {}).key);
-    if (!principal) throw unauthorised('That key is not valid.');
-    return { user: principal.user, scopes: principal.scopes };
-  });
-  app.delete('/api/v1/session', async (_, reply) => {
-    authenticator.logout(reply);
-    return { ok: true };
-  });
-}
+/** Whose X-Forwarded-For is believed; where the hub stands behind a proxy, it is one of a private network. */
+const trustedProxies = ({ http }: Config): string[] | false =>
+  http.trustedProxies ?? (http.publicUrl === undefined ? false : ['loopback', 'linklocal', 'uniquelocal']);
 
 const hostInUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);

@@ -28,7 +28,7 @@ import {
 import { testClickHouse } from '#tests/clickhouse';
 import { testLog } from '#tests/log';
 import { testPostgres } from '#tests/postgres';
-import { createApiKey } from './keys.ts';
+import { createApiKey } from '../identity/index.ts';
 import { createHttpServer, type HttpServerOptions } from './server.ts';
 import type { HubServices } from './services.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HubError } from '#kernel';
-import type { Authenticator } from './auth.ts';
+import type { Authenticator } from '../identity/index.ts';
 
 const POLICY =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
@@ -14,7 +14,7 @@ const NOT_PAGES = /^\/(api|assets|graphql|cubejs-api|events|mcp|metrics|healthz|
 
 /**
  * The built web app at `/`; any other path that is not an API's gets the same page, which routes
- * by itself. Serving the page is what lets a loopback visitor in (see auth.ts).
+ * by itself. Serving the page is what lets a loopback visitor in (see hub/identity).
  */
 export async function serveWebApp(
   app: FastifyInstance,
@@ -38,7 +38,7 @@ export async function serveWebApp(
         disposition: 'transient',
       });
     }
-    authenticator.welcome(request, reply);
+    await authenticator.welcome(request, reply);
     return reply
       .header('content-type', 'text/html; charset=utf-8')
       .header('content-security-policy', POLICY)

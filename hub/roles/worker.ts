@@ -1,9 +1,10 @@
 import { startSimulator } from '#apps';
 import { createVerifySchedule } from '#cdc';
+import { startUpkeep } from '../identity/index.ts';
 import type { Role, RoleContext } from './context.ts';
 import { counter } from './figures.ts';
 
-/** Compares tables with their sources by schedule, and keeps the demo business alive. */
+/** Compares tables with their sources by schedule, sees to upkeep, and keeps the demo business alive. */
 export async function runWorker(context: RoleContext): Promise<Role> {
   const { settings, logger } = context;
   const { config, instance } = settings;
@@ -12,6 +13,7 @@ export async function runWorker(context: RoleContext): Promise<Role> {
   const simulator =
     settings.demo && rate > 0 ? startSimulator({ url: settings.postgresUrl, seed, rate, logger }) : null;
   schedule.start();
+  const upkeep = startUpkeep({ ...context, config });
   return {
     stats: () => ({ ...simulator?.stats(), verify: schedule.stats() }),
     figures: () => {
@@ -23,6 +25,7 @@ export async function runWorker(context: RoleContext): Promise<Role> {
       ];
     },
     async stop() {
+      await upkeep.stop();
       await schedule.stop();
       await simulator?.stop();
     },

@@ -1,9 +1,10 @@
 import type pg from 'pg';
-import { demoApps, fillDemo } from '#apps';
+import { DEMO_TENANTS, demoApps, fillDemo } from '#apps';
 import { addSource } from '#cdc';
 import { type Config, type Logger, userError } from '#kernel';
 import { openLog } from '#stream';
 import { ensureProbeTable } from '../doctor/index.ts';
+import { ensureTenant } from '../identity/index.ts';
 import type { Reporter } from './reporter.ts';
 
 const SOURCE = 'business';
@@ -39,6 +40,7 @@ export async function prepareDemo(options: DemoOptions): Promise<void> {
       ? `two years of business: ${filled.rows.toLocaleString('en')} rows (${((performance.now() - started) / 1000).toFixed(1)} s)`
       : `the business is there (${filled.rows.toLocaleString('en')} rows at the start)`,
   );
+  for (const { id, name } of DEMO_TENANTS) await ensureTenant(pool, { id, name });
   await ensureProbeTable(pool);
   await ensureSource(options, pool);
 }

@@ -2,7 +2,7 @@ import { hkdfSync } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Pool } from 'pg';
 import { type Logger, type Principal, userError } from '#kernel';
-import { createApiKey, installApiKey } from '../http/index.ts';
+import { createApiKey, installApiKey } from '../identity/index.ts';
 import type { StateFolder } from '../state/index.ts';
 
 const OWNER: Principal = {

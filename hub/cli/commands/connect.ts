@@ -4,6 +4,7 @@ import { HubError, userError } from '#kernel';
 import { columns, formatBytes, formatDuration, type SourceStatus, type Status } from '../../status/index.ts';
 import type { HubClient } from '../client.ts';
 import { connect, withHub } from '../context.ts';
+import { list } from '../lists.ts';
 import { note, print, printJson } from '../output.ts';
 
 interface Common {
@@ -12,8 +13,6 @@ interface Common {
   key?: string;
   json?: boolean;
 }
-
-const list = (text: string): string[] => text.split(',').map((part) => part.trim());
 
 /** `--url` of `connect add` is the database's, so the whole group names the hub with `--hub`. */
 const command = (name: string, description: string): Command =>

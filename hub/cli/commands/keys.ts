@@ -1,16 +1,19 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { columns } from '../../status/index.ts';
 import { connect, type HubOptions, withHub } from '../context.ts';
+import { list } from '../lists.ts';
 import { note, print, printJson } from '../output.ts';
 
 interface Key {
   id: string;
   principal: { user: string; tenant: string | null; scopes: string[] };
+  name: string | null;
+  owner: string | null;
   createdAt: string;
+  expiresAt: string | null;
+  lastUsedAt: string | null;
   revokedAt: string | null;
 }
-
-const list = (text: string): string[] => text.split(',').map((part) => part.trim());
 
 export function keysCommand(): Command {
   return new Command('keys')
@@ -20,32 +23,62 @@ export function keysCommand(): Command {
     .addCommand(revokeCommand());
 }
 
+/** `30d`, `12h` from now, or an instant in ISO 8601. */
+function expiry(text: string): string {
+  const span = /^(\d+(?:\.\d+)?)(d|h)$/.exec(text);
+  const at = span
+    ? new Date(Date.now() + Number(span[1]) * (span[2] === 'd' ? 24 : 1) * 3_600_000)
+    : new Date(text);
+  if (Number.isNaN(at.getTime()))
+    throw new InvalidArgumentError('Give days (30d), hours (12h) or an instant (2027-01-31T00:00:00Z).');
+  return at.toISOString();
+}
+
 const createCommand = (): Command =>
   withHub(
     new Command('create')
       .description('make an API key; its text is shown this once')
-      .argument('<user>', 'whom it stands for')
-      .option('--scopes <a,b>', 'read, write, admin', list, ['read'])
-      .option('--roles <a,b>', 'roles of the user', list, [])
+      .argument('[user]', 'whom it stands for')
+      .option(
+        '--owner <login>',
+        'account it belongs to instead: it gives no more than that, and ends with it',
+      )
+      .option('--name <name>', 'what it is for')
+      .option('--scopes <a,b>', 'read, write, admin (default: read, or all its owner has)', list)
+      .option('--roles <a,b>', 'roles', list)
       .option('--tenant <tenant>', 'tenant of the user')
+      .option('--expires <when>', '30d, 12h, or an instant; default: never', expiry)
       .option('--json', 'print one JSON document')
-      .addHelpText('after', '\nExample:\n  bac keys create grafana --scopes read'),
-  ).action(
-    async (
-      user: string,
-      options: HubOptions & { scopes: string[]; roles: string[]; tenant?: string; json?: boolean },
-    ) => {
-      const made = await connect(options).post<{ id: string; key: string }>('/api/v1/keys', {
-        user,
-        scopes: options.scopes,
-        roles: options.roles,
-        ...(options.tenant ? { tenant: options.tenant } : {}),
-      });
-      if (options.json) return printJson(made);
-      print(made.key);
-      note('Keep it: it cannot be shown again.');
-    },
-  );
+      .addHelpText(
+        'after',
+        '\nExamples:\n  bac keys create grafana --scopes read\n  bac keys create --owner importer --name nightly --expires 90d',
+      ),
+  ).action(async (user: string | undefined, options: CreateOptions, command: Command) => {
+    const { owner, name, scopes, roles, tenant, expires } = options;
+    if ((user === undefined) === (owner === undefined)) command.error('error: name a user, or an --owner');
+    const made = await connect(options).post<{ id: string; key: string }>('/api/v1/keys', {
+      user,
+      owner,
+      name,
+      scopes,
+      roles,
+      tenant,
+      expiresAt: expires,
+    });
+    if (options.json) return printJson(made);
+    print(made.key);
+    note('Keep it: it cannot be shown again.');
+  });
+
+interface CreateOptions extends HubOptions {
+  owner?: string;
+  name?: string;
+  scopes?: string[];
+  roles?: string[];
+  tenant?: string;
+  expires?: string;
+  json?: boolean;
+}
 
 const listCommand = (): Command =>
   withHub(
@@ -60,11 +93,17 @@ const listCommand = (): Command =>
       key.principal.user,
       key.principal.scopes.join(','),
       key.principal.tenant ?? '',
+      key.owner ?? '',
+      key.name ?? '',
       key.createdAt,
-      key.revokedAt ? 'revoked' : 'live',
+      key.lastUsedAt ?? 'never',
+      key.revokedAt ? 'revoked' : expired(key) ? 'expired' : 'live',
     ]);
-    print(columns([['id', 'user', 'scopes', 'tenant', 'created', 'state'], ...rows]).join('\n'));
+    const head = ['id', 'user', 'scopes', 'tenant', 'owner', 'name', 'created', 'last used', 'state'];
+    print(columns([head, ...rows]).join('\n'));
   });
+
+const expired = ({ expiresAt }: Key): boolean => expiresAt !== null && Date.parse(expiresAt) < Date.now();
 
 const revokeCommand = (): Command =>
   withHub(

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { ChangeLog, Config, Registry, Warehouse } from '#kernel';
+import type { Identity } from '../../identity/index.ts';
 import type { StatusCollector } from '../../status/index.ts';
-import type { Authenticator } from '../auth.ts';
 import type { HubServices } from '../services.ts';
 import type { OpenStreams } from '../streams.ts';
 
@@ -14,6 +14,6 @@ export interface RouteContext {
   readonly warehouse: Warehouse;
   readonly services: HubServices;
   readonly collector: StatusCollector;
-  readonly authenticator: Authenticator;
+  readonly identity: Identity;
   readonly streams: OpenStreams;
 }

@@ -28,6 +28,7 @@ export function sqlRoutes({ warehouse, streams }: RouteContext): Route[] {
       path: '/api/v1/sql',
       summary: 'Run a read-only query in the warehouse; the result is streamed in any ClickHouse format',
       scope: 'read',
+      audit: false,
       body: z.strictObject({
         sql: z.string().trim().min(1).max(500_000),
         format: z

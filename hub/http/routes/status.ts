@@ -1,11 +1,14 @@
 import { z } from 'zod';
-import { publicConfig } from '#kernel';
+import { publicConfig, toHubError } from '#kernel';
 import { type Route, route } from '../route.ts';
 import { openEvents } from '../streams.ts';
 import type { RouteContext } from './context.ts';
 
+/** A page left open loses its stream this soon after its session or key has ended. */
+const RECHECK_MS = 5_000;
+
 /** What the hub is doing: once, as history, and as a live stream. */
-export function statusRoutes({ collector, streams, config }: RouteContext): Route[] {
+export function statusRoutes({ collector, streams, config, identity }: RouteContext): Route[] {
   return [
     route({
       method: 'GET',
@@ -23,11 +26,20 @@ export function statusRoutes({ collector, streams, config }: RouteContext): Rout
       answer: 'First an event `history` (recent headline figures), then events `status` or `problem`.',
       contentType: 'text/event-stream',
       query: z.strictObject({}),
-      handle: async ({ reply }) => {
+      handle: async ({ reply, request }) => {
         const events = openEvents(reply, streams);
         events.send('history', collector.history());
+        let checked = performance.now();
         const stop = collector.subscribe((document) => {
           events.send('hub' in document ? 'status' : 'problem', document);
+          if (performance.now() - checked < RECHECK_MS) return;
+          checked = performance.now();
+          identity.authenticator.stillGood(request).then(
+            (good) => {
+              if (!good) reply.raw.end();
+            },
+            (error: unknown) => request.log.warn({ err: toHubError(error) }, 'stream not checked'),
+          );
         });
         events.closed.addEventListener('abort', stop);
       },

@@ -1,4 +1,4 @@
-import type { Problem } from './types.ts';
+import type { Problem, Session } from './types.ts';
 
 /** A refusal of the API, with one entry per wrong field where the request was at fault. */
 export class ApiError extends Error {
@@ -48,16 +48,19 @@ export async function api<T>(
 export const asApiError = (thrown: unknown): ApiError =>
   thrown instanceof ApiError ? thrown : new ApiError(0, { code: 'PAGE', message: String(thrown) });
 
-/** True when the page may read: a fresh loopback session is asked for before giving up. */
-export async function signedIn(): Promise<boolean> {
+/** Who is signed in; null = nobody. A fresh loopback session is asked for before giving up. */
+export async function currentSession(): Promise<Session | null> {
   for (const renew of [true, false]) {
     try {
-      await api('GET', '/session');
-      return true;
+      return await api<Session>('GET', '/session');
     } catch (error) {
       if (asApiError(error).status !== 401) throw error;
       if (renew) await fetch('/').catch(() => undefined);
     }
   }
-  return false;
+  return null;
 }
+
+/** Confined to a tenant: what shows rows of all of them is not for this user. */
+export const isConfined = ({ tenant, scopes }: Session): boolean =>
+  tenant !== null && !scopes.includes('admin');

@@ -8,6 +8,14 @@ export type {
   TableStatus,
 } from '../../../../hub/status/types.ts';
 
+/** Answer of `/api/v1/session`. */
+export interface Session {
+  readonly user: string;
+  readonly tenant: string | null;
+  readonly scopes: readonly string[];
+  readonly via: 'local' | 'session' | 'key' | 'token';
+}
+
 /** Answer of `/api/v1/tables/:source/:schema/:table`. */
 export interface TableDetail {
   readonly key: readonly string[];

@@ -1,9 +1,9 @@
 import { useEffect, useReducer } from 'react';
-import { asApiError, signedIn } from './client.ts';
+import { asApiError, currentSession, isConfined } from './client.ts';
 import { TableHistory } from './table-history.ts';
 import type { Problem, Status, StatusSample } from './types.ts';
 
-export type Connection = 'connecting' | 'live' | 'lost' | 'signed-out';
+export type Connection = 'connecting' | 'live' | 'lost' | 'signed-out' | 'confined';
 
 export interface LiveStatus {
   readonly connection: Connection;
@@ -44,7 +44,7 @@ function reduce(live: LiveStatus, action: Action): LiveStatus {
 
 /**
  * The status stream. Reconnects by itself with growing pauses, keeps what it last saw meanwhile, and
- * tells a lost connection from a missing sign-in.
+ * tells a lost connection from a missing sign-in and from a user who may not see it.
  */
 export function useStatus(): LiveStatus & { retry: () => void } {
   const [live, dispatch] = useReducer(reduce, null, () => ({
@@ -69,9 +69,10 @@ export function useStatus(): LiveStatus & { retry: () => void } {
     };
     const open = async (): Promise<void> => {
       try {
-        const may = await signedIn();
+        const session = await currentSession();
         if (ended) return;
-        if (!may) return dispatch({ type: 'connection', connection: 'signed-out' });
+        if (!session) return dispatch({ type: 'connection', connection: 'signed-out' });
+        if (isConfined(session)) return dispatch({ type: 'connection', connection: 'confined' });
       } catch (error) {
         if (!ended && asApiError(error).code !== '') later();
         return;

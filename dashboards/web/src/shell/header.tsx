@@ -2,6 +2,7 @@ import { useState } from 'react';
 import type { Connection, LiveStatus } from '../api/use-status.ts';
 import { duration, text } from '../format.ts';
 import { Icon } from '../ui/icon.tsx';
+import { Account } from './account.tsx';
 import { applyTheme, currentTheme } from './theme.ts';
 
 const WORDS: Readonly<Record<Connection, string>> = {
@@ -9,15 +10,17 @@ const WORDS: Readonly<Record<Connection, string>> = {
   live: 'Live',
   lost: 'Reconnecting',
   'signed-out': 'Signed out',
+  confined: 'Signed in',
 };
 
 interface HeaderProps {
   readonly live: LiveStatus;
   readonly onAdd: () => void;
   readonly onShortcuts: () => void;
+  readonly onAccount: (to: 'signed-out' | 'sign-in') => void;
 }
 
-export function Header({ live, onAdd, onShortcuts }: HeaderProps) {
+export function Header({ live, onAdd, onShortcuts, onAccount }: HeaderProps) {
   const [theme, setTheme] = useState(currentTheme);
   const other = theme === 'dark' ? 'light' : 'dark';
   const toggle = (): void => {
@@ -52,6 +55,7 @@ export function Header({ live, onAdd, onShortcuts }: HeaderProps) {
             <i aria-hidden="true" />
             {WORDS[live.connection]}
           </span>
+          <Account onChange={onAccount} />
           <button
             type="button"
             className="button button--icon hide-narrow"
@@ -70,16 +74,18 @@ export function Header({ live, onAdd, onShortcuts }: HeaderProps) {
           >
             <Icon name={theme === 'dark' ? 'sun' : 'moon'} />
           </button>
-          <button
-            type="button"
-            className="button button--primary"
-            aria-label="Add source"
-            onClick={onAdd}
-            title="Add a source (n)"
-          >
-            <Icon name="plus" />
-            <span className="button__text">Add source</span>
-          </button>
+          {live.connection !== 'confined' && (
+            <button
+              type="button"
+              className="button button--primary"
+              aria-label="Add source"
+              onClick={onAdd}
+              title="Add a source (n)"
+            >
+              <Icon name="plus" />
+              <span className="button__text">Add source</span>
+            </button>
+          )}
         </div>
       </div>
     </header>

@@ -1,42 +1,149 @@
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { type ApiError, api, asApiError } from '../api/client.ts';
 import { ProblemNote } from '../ui/problem-note.tsx';
+import { useRequest } from '../ui/use-request.ts';
 
-export function Login({ onDone }: { onDone: () => void }) {
-  const [key, setKey] = useState('');
+type Way = 'account' | 'key';
+
+interface Providers {
+  readonly providers: readonly { readonly name: string; readonly label: string }[];
+}
+
+/** Signing in: with e-mail address and password (and code), at a provider, or with an API key. */
+export function Login({ onDone, onCancel }: { onDone: () => void; onCancel?: () => void }) {
+  const [way, setWay] = useState<Way>('account');
+  const { data } = useRequest<Providers>('/oidc');
+  return (
+    <main className="login">
+      <section className="panel login__form" aria-labelledby="login-title">
+        <h1 id="login-title">Sign in to BAC Hub</h1>
+        {way === 'account' ? <Account onDone={onDone} /> : <Key onDone={onDone} />}
+        <div className="login__others">
+          {data?.providers.map(({ name, label }) => (
+            <a key={name} className="button" href={`/api/v1/oidc/${name}/start`}>
+              Sign in with {label}
+            </a>
+          ))}
+          <button
+            type="button"
+            className="button"
+            onClick={() => setWay(way === 'account' ? 'key' : 'account')}
+          >
+            {way === 'account' ? 'Use an API key' : 'Use e-mail and password'}
+          </button>
+          {onCancel && (
+            <button type="button" className="button" onClick={onCancel}>
+              Back
+            </button>
+          )}
+        </div>
+      </section>
+    </main>
+  );
+}
+
+/** Sends a form's credentials; knows when it is busy and what went wrong. */
+function useSignIn(onDone: () => void) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
-  const submit = (event: FormEvent): void => {
+  const send = (event: FormEvent, body: object): void => {
     event.preventDefault();
     setBusy(true);
-    api('POST', '/session', { body: { key } })
+    api('POST', '/session', { body })
       .then(onDone)
       .catch((thrown) => setError(asApiError(thrown)))
       .finally(() => setBusy(false));
   };
+  return { busy, error, send };
+}
+
+function Account({ onDone }: { onDone: () => void }) {
+  const [email, setEmail] = useState('');
+  const [password, setPassword] = useState('');
+  const [code, setCode] = useState('');
+  const { busy, error, send } = useSignIn(onDone);
+  const [asked, setAsked] = useState(false);
+  const codeField = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (error?.code === 'CODE_REQUIRED') setAsked(true);
+    if (error?.code === 'CODE_WRONG') setCode('');
+  }, [error]);
+  useEffect(() => {
+    if (asked) codeField.current?.focus();
+  }, [asked]);
   return (
-    <main className="login">
-      <form className="panel login__form" onSubmit={submit}>
-        <h1>Sign in to BAC Hub</h1>
-        <p className="muted">
-          This hub is not on your own machine, so it asks for an API key. Make one with{' '}
-          <code>bac keys create NAME</code>.
-        </p>
+    <form className="login__fields" onSubmit={(event) => send(event, { email, password, code })}>
+      <label className="field">
+        <span className="field__label">E-mail</span>
+        <input
+          type="email"
+          autoComplete="username"
+          // biome-ignore lint/a11y/noAutofocus: the page has nothing else to do
+          autoFocus
+          required
+          value={email}
+          onChange={(event) => setEmail(event.target.value)}
+        />
+      </label>
+      <label className="field">
+        <span className="field__label">Password</span>
+        <input
+          type="password"
+          autoComplete="current-password"
+          required
+          value={password}
+          onChange={(event) => setPassword(event.target.value)}
+        />
+      </label>
+      {asked && (
         <label className="field">
-          <span className="field__label">API key</span>
+          <span className="field__label">
+            Code <span className="muted">of your authenticator, or a recovery code</span>
+          </span>
           <input
-            type="password"
-            autoComplete="current-password"
+            ref={codeField}
+            autoComplete="one-time-code"
+            spellCheck={false}
             required
-            value={key}
-            onChange={(event) => setKey(event.target.value)}
+            value={code}
+            onChange={(event) => setCode(event.target.value)}
           />
         </label>
-        {error && <ProblemNote problem={error} />}
-        <button type="submit" className="button button--primary" disabled={busy || key === ''}>
-          {busy ? 'Signing in…' : 'Sign in'}
-        </button>
-      </form>
-    </main>
+      )}
+      {error && error.code !== 'CODE_REQUIRED' && <ProblemNote problem={error} />}
+      <Submit busy={busy} />
+    </form>
   );
 }
+
+function Key({ onDone }: { onDone: () => void }) {
+  const [key, setKey] = useState('');
+  const { busy, error, send } = useSignIn(onDone);
+  return (
+    <form className="login__fields" onSubmit={(event) => send(event, { key })}>
+      <p className="muted">
+        Make a key with <code>bac keys create NAME</code>.
+      </p>
+      <label className="field">
+        <span className="field__label">API key</span>
+        <input
+          type="password"
+          autoComplete="off"
+          // biome-ignore lint/a11y/noAutofocus: it was just asked for
+          autoFocus
+          required
+          value={key}
+          onChange={(event) => setKey(event.target.value)}
+        />
+      </label>
+      {error && <ProblemNote problem={error} />}
+      <Submit busy={busy} />
+    </form>
+  );
+}
+
+const Submit = ({ busy }: { busy: boolean }) => (
+  <button type="submit" className="button button--primary" disabled={busy}>
+    {busy ? 'Signing in…' : 'Sign in'}
+  </button>
+);
