@@ -3,7 +3,7 @@ export * from './definitions/index.ts';
 export * from './demo/index.ts';
 export * from './graphql/index.ts';
 export * from './planner/index.ts';
-export type * from './runtime/types.ts';
+export * from './runtime/index.ts';
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,

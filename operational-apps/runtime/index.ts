@@ -1,0 +1,4 @@
+export type { Denied } from './denied.ts';
+export { type AppsRuntimeOptions, createAppsRuntime } from './runtime.ts';
+export { prepareAppsLogin } from './sessions/index.ts';
+export type * from './types.ts';

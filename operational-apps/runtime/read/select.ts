@@ -1,0 +1,209 @@
+import { columnSql, type EntityInfo, type FieldInfo, fieldOf } from '../model/catalogue.ts';
+import { problem } from '../model/problem.ts';
+import { columnKinds, fromWire, readSql, showField } from '../model/values.ts';
+import type { WireRow } from '../sessions/index.ts';
+import type { Json, RecordRow, Selection } from '../types.ts';
+import { type Access, assertReadable, type Params } from './access.ts';
+
+const MAX_DEPTH = 5;
+const MAX_FIELDS = 400;
+/** PostgreSQL takes at most 100 arguments. */
+const ARGUMENTS = 90;
+const MASK = '•••';
+
+/** Part of a select list and how its values become a record. */
+export interface Projection {
+  readonly columns: readonly string[];
+  /** Values of `columns`, as text from the wire. */
+  fromWire(row: WireRow): RecordRow;
+}
+
+interface Part {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** From the text of the wire to what `build` takes. */
+  readonly parse: readonly ((text: string | null) => unknown)[];
+  build(raw: readonly unknown[]): Json;
+}
+
+/** How a selection that was not given is filled in. */
+export type Otherwise = 'columns' | 'with children';
+
+/**
+ * What to read of `alias`, a row of `entity`: `id` and `version` always. A field named in `selection`
+ * that the principal may not see is an error (FIELD_DENIED); without a selection it is left out.
+ */
+export function compileSelect(
+  access: Access,
+  params: Params,
+  entity: EntityInfo,
+  alias: string,
+  selection: Selection | undefined,
+  otherwise: Otherwise = 'columns',
+): Projection {
+  const count = { fields: 0 };
+  const parts = partsOf({ access, params, count }, entity, alias, selection, otherwise, '', 1);
+  return {
+    columns: parts.flatMap((part) => part.columns),
+    fromWire(row) {
+      let at = 0;
+      return record(parts, (part) =>
+        part.parse.map((parse) => {
+          const text = row[at] ?? null;
+          at += 1;
+          return parse(text);
+        }),
+      );
+    },
+  };
+}
+
+interface Context {
+  readonly access: Access;
+  readonly params: Params;
+  readonly count: { fields: number };
+}
+
+function record(parts: readonly Part[], raw: (part: Part) => readonly unknown[]): RecordRow {
+  const row: Record<string, Json> = {};
+  for (const part of parts) row[part.name] = part.build(raw(part));
+  return row as unknown as RecordRow;
+}
+
+function partsOf(
+  context: Context,
+  entity: EntityInfo,
+  alias: string,
+  selection: Selection | undefined,
+  otherwise: Otherwise,
+  path: string,
+  depth: number,
+): Part[] {
+  if (depth > MAX_DEPTH)
+    throw problem('LIMIT_EXCEEDED', `Fields are selected more than ${MAX_DEPTH} deep.`, path);
+  const rights = context.access.rights(entity);
+  const wanted = new Map<string, true | Selection>([
+    ['id', true],
+    ['version', true],
+  ]);
+  if (selection === undefined) {
+    for (const field of entity.fields.values())
+      if (
+        rights.fields[field.name] !== 'hidden' &&
+        (field.kind !== 'childTable' || otherwise === 'with children')
+      )
+        wanted.set(field.name, true);
+  } else for (const [name, one] of Object.entries(selection)) wanted.set(name, one);
+  return [...wanted].flatMap(([name, one]) => {
+    const at = path === '' ? name : `${path}.${name}`;
+    context.count.fields += 1;
+    if (context.count.fields > MAX_FIELDS)
+      throw problem('LIMIT_EXCEEDED', `More than ${MAX_FIELDS} fields are selected.`, at);
+    const field = fieldOf(entity, name, at);
+    // The key and the version belong to every record that is shown at all.
+    if (name !== 'id' && name !== 'version') {
+      const right = rights.fields[name];
+      if (right === 'hidden' || right === undefined)
+        throw problem('FIELD_DENIED', `${entity.path}.${name} may not be read.`, at);
+      if (right === 'masked') return [masked(field)];
+    }
+    if (field.kind === 'childTable') {
+      const child = context.access.catalogue.entity(field.entities[0]!);
+      if (selection === undefined && !context.access.rights(child).read) return [];
+      return [children(context, entity, alias, field, one === true ? undefined : one, at, depth)];
+    }
+    if (one === true || one === undefined) return [plain(field, alias)];
+    if (field.kind !== 'reference')
+      throw problem('FIELD_UNKNOWN', `${entity.path}.${name} has no fields of its own.`, at);
+    return [reference(context, alias, field, one, at, depth)];
+  });
+}
+
+function plain(field: FieldInfo, alias: string): Part {
+  const kinds = columnKinds(field);
+  return {
+    name: field.name,
+    columns: field.columns.map((column, index) => readSql(kinds[index]!, columnSql(alias, column))),
+    parse: kinds.map((kind) => (text) => fromWire(kind, text)),
+    build: (raw) => showField(field, raw),
+  };
+}
+
+const TEXTUAL = new Set(['text', 'email', 'select']);
+
+const masked = (field: FieldInfo): Part => ({
+  name: field.name,
+  columns: [],
+  parse: [],
+  build: () => (TEXTUAL.has(field.kind) ? MASK : null),
+});
+
+const parseJson = (text: string | null): unknown => (text === null ? null : (JSON.parse(text) as unknown));
+
+/** Parts as one JSON array, and back. */
+function packed(parts: readonly Part[]): { sql: string; unpack(raw: readonly unknown[]): RecordRow } {
+  const columns = parts.flatMap((part) => part.columns);
+  const pieces: string[] = [];
+  for (let at = 0; at < columns.length; at += ARGUMENTS)
+    pieces.push(`jsonb_build_array(${columns.slice(at, at + ARGUMENTS).join(', ')})`);
+  return {
+    sql: pieces.join(' || '),
+    unpack(raw) {
+      let at = 0;
+      return record(parts, (part) => {
+        const own = raw.slice(at, at + part.columns.length);
+        at += part.columns.length;
+        return own;
+      });
+    },
+  };
+}
+
+function reference(
+  context: Context,
+  alias: string,
+  field: FieldInfo,
+  selection: Selection,
+  path: string,
+  depth: number,
+): Part {
+  const target = context.access.catalogue.entity(field.entities[0]!);
+  assertReadable(context.access, target, path);
+  const inner = context.params.alias();
+  const pack = packed(partsOf(context, target, inner, selection, 'columns', path, depth + 1));
+  return {
+    name: field.name,
+    columns: [
+      `(SELECT ${pack.sql} FROM ${target.table} ${inner} WHERE ${inner}.id = ${columnSql(alias, field.columns[0]!)})`,
+    ],
+    parse: [parseJson],
+    build: ([raw]) => (raw === null || raw === undefined ? null : pack.unpack(raw as unknown[])),
+  };
+}
+
+function children(
+  context: Context,
+  entity: EntityInfo,
+  alias: string,
+  field: FieldInfo,
+  selection: Selection | undefined,
+  path: string,
+  depth: number,
+): Part {
+  const child = context.access.catalogue.entity(field.entities[0]!);
+  assertReadable(context.access, child, path);
+  const inner = context.params.alias();
+  const shown = partsOf(context, child, inner, selection, 'columns', path, depth + 1);
+  // The parent and the tenant are known from where the rows are shown.
+  const parts = selection === undefined ? shown.filter((part) => part.name !== child.parent!.field) : shown;
+  const pack = packed(parts);
+  const tenant = entity.tenantScoped ? ` AND ${inner}.tenant_id = ${alias}.tenant_id` : '';
+  return {
+    name: field.name,
+    columns: [
+      `(SELECT coalesce(jsonb_agg(${pack.sql} ORDER BY ${inner}.position, ${inner}.id), '[]') FROM ${child.table} ${inner} WHERE ${columnSql(inner, child.parent!.column)} = ${alias}.id${tenant})`,
+    ],
+    parse: [parseJson],
+    build: ([raw]) => ((raw ?? []) as unknown[][]).map((one) => pack.unpack(one) as unknown as Json),
+  };
+}

@@ -1,0 +1,11 @@
+export { prepareAppsLogin } from './login.ts';
+export type { Outcome, Param, Statement, WireRow } from './pipeline.ts';
+export {
+  codeOf,
+  createSessions,
+  type Identity,
+  type Sessions,
+  type SessionsOptions,
+  type Step,
+  type Transaction,
+} from './sessions.ts';

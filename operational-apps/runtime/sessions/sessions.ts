@@ -1,0 +1,296 @@
+import pg from 'pg';
+import { HubError, type Logger } from '#kernel';
+import { APP_ROLE, EFFECTS_ROLE } from './login.ts';
+import { forgetPrepared, type Outcome, type Param, runPipeline, type Statement } from './pipeline.ts';
+
+/** Who acts, as the database's policies see it. */
+export interface Identity {
+  readonly tenant: string;
+  readonly user: string;
+  /** All of them, with what they include. */
+  readonly roles: readonly string[];
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface SessionsOptions {
+  /** Of the engine's own login; see `prepareAppsLogin`. */
+  readonly url: string;
+  readonly logger: Logger;
+  /** Connections; default 10. */
+  readonly connections?: number;
+  /** Calls that may wait for a connection before the next is refused with BUSY; default 200. */
+  readonly queue?: number;
+  /** Longest a statement may run; default 15,000 ms. */
+  readonly statementTimeoutMs?: number;
+}
+
+/** A statement of a writer. */
+export interface Step extends Statement {
+  /** By the app instead of the principal: every row of the tenant. */
+  readonly elevated?: boolean;
+}
+
+/** One transaction of a writer. */
+export interface Transaction {
+  /** Sends it with the next `run` or with the commit; its error comes out there. */
+  later(step: Step): void;
+  /** Everything put off so far, then this, in one round trip. */
+  run(step: Step): Promise<Outcome>;
+  /** Several in one round trip: their outcomes in order. */
+  runAll(steps: readonly Step[]): Promise<Outcome[]>;
+  /** All steps that `work` sends are elevated. */
+  elevated<T>(work: () => Promise<T>): Promise<T>;
+  /** Sends it together with the commit; `then` gets its outcome once that has succeeded. */
+  atCommit(step: Step, then: (outcome: Outcome) => void): void;
+}
+
+export interface Sessions {
+  /** One round trip, read-only. */
+  read(identity: Identity, statement: Statement, options?: ReadOptions): Promise<Outcome>;
+  /** Read-only, several statements on one snapshot each, one round trip. */
+  readAll(identity: Identity, statements: readonly Statement[], options?: ReadOptions): Promise<Outcome[]>;
+  /** Committed when `work` ends well. Done again, `work` included, after a deadlock or a serialisation failure. */
+  write<T>(identity: Identity, work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** One statement as the app, in a transaction of its own. */
+  alone(identity: Identity, statement: Statement): Promise<Outcome>;
+  /** A read-only transaction that stays open while rows are fetched piece by piece. */
+  cursor(identity: Identity, statement: Statement, rows: number): AsyncIterable<Outcome['rows']>;
+  close(): Promise<void>;
+}
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** As the app instead of the principal: for tests of the engine's own checks only. */
+  readonly elevated?: boolean;
+}
+
+const ATTEMPTS = 5;
+/** Deadlock, serialisation failure: the same transaction may succeed if done again. */
+const CONFLICTS = new Set(['40001', '40P01']);
+/** The tables changed under a prepared statement. */
+const STALE_PLAN = new Set(['0A000', '26000']);
+
+const settings = ({ tenant, user, roles, attributes }: Identity, role: string): Statement => ({
+  text: `SELECT set_config('bac.tenant', $1, true), set_config('bac.user', $2, true), set_config('bac.roles', $3, true),
+    set_config('bac.attributes', $4, true), set_config('bac.actor', $2, true), set_config('role', $5, true)`,
+  values: [tenant, user, roles.join(','), JSON.stringify(attributes), role],
+  keep: true,
+});
+const READ_ONLY: Statement = { text: 'SET LOCAL transaction_read_only = on', keep: true };
+
+export function createSessions(options: SessionsOptions): Sessions {
+  const { logger, connections = 10, queue = 200, statementTimeoutMs = 15_000 } = options;
+  const parameters = {
+    role: APP_ROLE,
+    TimeZone: 'UTC',
+    DateStyle: 'ISO',
+    IntervalStyle: 'iso_8601',
+    extra_float_digits: '1',
+    statement_timeout: `${statementTimeoutMs}`,
+    lock_timeout: '5000',
+    idle_in_transaction_session_timeout: '15000',
+    // Pages are short; a worker process per list would cost more than it brings.
+    max_parallel_workers_per_gather: '0',
+    jit: 'off',
+  };
+  const config: pg.PoolConfig = {
+    connectionString: options.url,
+    max: connections,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 60_000,
+    application_name: 'bac apps',
+    options: Object.entries(parameters)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
+  };
+  const pool = new pg.Pool(config);
+  pool.on('error', (error) => logger.warn({ error: error.message }, 'a connection of the apps was lost'));
+  // A connection that breaks while it is in use fails its statement; without a listener it would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}));
+
+  const acquire = async (): Promise<pg.PoolClient> => {
+    if (pool.waitingCount >= queue) throw busy();
+    try {
+      return await pool.connect();
+    } catch (cause) {
+      if (cause instanceof Error && cause.message.includes('timeout exceeded when trying to connect'))
+        throw busy(cause);
+      throw cause;
+    }
+  };
+
+  async function readAll(
+    identity: Identity,
+    statements: readonly Statement[],
+    { signal, elevated = false }: ReadOptions = {},
+  ): Promise<Outcome[]> {
+    const batch = [settings(identity, elevated ? EFFECTS_ROLE : APP_ROLE), READ_ONLY, ...statements];
+    for (let attempt = 1; ; attempt += 1) {
+      signal?.throwIfAborted();
+      const client = await acquire();
+      const stop = signal ? cancelOnAbort(client, config, signal) : null;
+      try {
+        const outcomes = await runPipeline(client, batch);
+        // A cancel that came too late must not meet another call.
+        client.release(signal?.aborted === true);
+        return outcomes.slice(2);
+      } catch (error) {
+        const code = codeOf(error);
+        if (STALE_PLAN.has(code)) forgetPrepared(client);
+        client.release(code === '' || code.startsWith('57P') || signal?.aborted === true);
+        signal?.throwIfAborted();
+        if (attempt < 2 && STALE_PLAN.has(code)) continue;
+        throw error;
+      } finally {
+        stop?.();
+      }
+    }
+  }
+
+  async function attempt<T>(identity: Identity, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await acquire();
+    let broken = false;
+    let depth = 0;
+    let role = APP_ROLE;
+    let waiting: Statement[] = [{ text: 'BEGIN', keep: true }, settings(identity, APP_ROLE)];
+    const atCommit: { step: Step; then: (outcome: Outcome) => void }[] = [];
+    /** Queues a step, after a change of role if it needs one; returns its place in the batch. */
+    const push = (step: Step): number => {
+      const elevated = step.elevated === true || depth > 0;
+      const wanted = elevated ? EFFECTS_ROLE : APP_ROLE;
+      if (wanted !== role) waiting.push({ text: `SET LOCAL ROLE ${wanted}`, keep: true });
+      role = wanted;
+      // Plans depend on the role: a text of its own keeps one from displacing the other.
+      return waiting.push(elevated && step.keep ? { ...step, text: `/* app */ ${step.text}` } : step) - 1;
+    };
+    const flush = async (steps: readonly Step[], last: readonly Statement[] = []): Promise<Outcome[]> => {
+      const places = steps.map(push);
+      const batch = [...waiting, ...last];
+      waiting = [];
+      const outcomes = await runPipeline(client, batch);
+      return places.map((place) => outcomes[place]!);
+    };
+    const tx: Transaction = {
+      later: (step) => void push(step),
+      run: async (step) => (await flush([step]))[0]!,
+      runAll: (steps) => flush(steps),
+      async elevated(inner) {
+        depth += 1;
+        try {
+          return await inner();
+        } finally {
+          depth -= 1;
+        }
+      },
+      atCommit: (step, then) => void atCommit.push({ step, then }),
+    };
+    try {
+      const result = await work(tx);
+      const outcomes = await flush(
+        atCommit.map(({ step }) => step),
+        [{ text: 'COMMIT', keep: true }],
+      );
+      for (const [index, { then }] of atCommit.entries()) then(outcomes[index]!);
+      return result;
+    } catch (error) {
+      if (STALE_PLAN.has(codeOf(error))) forgetPrepared(client);
+      try {
+        await client.query('ROLLBACK');
+      } catch {
+        // The connection is gone, and the transaction with it.
+        broken = true;
+      }
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  return {
+    async read(identity, statement, how) {
+      return (await readAll(identity, [statement], how))[0]!;
+    },
+    readAll,
+    async write(identity, work) {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await attempt(identity, work);
+        } catch (error) {
+          const code = codeOf(error);
+          if (tries === ATTEMPTS || !(CONFLICTS.has(code) || STALE_PLAN.has(code))) throw error;
+          await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * 2 ** tries));
+        }
+      }
+    },
+    async alone(identity, statement) {
+      const client = await acquire();
+      try {
+        const outcomes = await runPipeline(client, [settings(identity, EFFECTS_ROLE), statement]);
+        return outcomes[1]!;
+      } finally {
+        client.release();
+      }
+    },
+    async *cursor(identity, statement, rows) {
+      const client = await acquire();
+      let done = false;
+      try {
+        const declare = {
+          text: `DECLARE page NO SCROLL CURSOR FOR ${statement.text}`,
+          values: statement.values ?? [],
+        };
+        await runPipeline(client, [
+          { text: 'BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY' },
+          settings(identity, APP_ROLE),
+          // Who takes rows slowly keeps the transaction open meanwhile.
+          { text: "SET LOCAL idle_in_transaction_session_timeout = '60s'" },
+          declare,
+        ]);
+        for (;;) {
+          const [page] = await runPipeline(client, [{ text: `FETCH ${rows} FROM page` }]);
+          if (page!.rows.length > 0) yield page!.rows;
+          if (page!.rows.length < rows) break;
+        }
+        done = true;
+      } finally {
+        const ended = await client.query(done ? 'COMMIT' : 'ROLLBACK').then(
+          () => true,
+          () => false,
+        );
+        client.release(!ended);
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+export const codeOf = (error: unknown): string => {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+};
+
+const busy = (cause?: unknown): HubError =>
+  new HubError('BUSY', 'Too many requests are waiting for the database.', {
+    disposition: 'transient',
+    next: 'Try again in a moment.',
+    cause,
+  });
+
+/** Asks the server to give up the statement under way once `signal` fires. Returns how to stop listening. */
+function cancelOnAbort(client: pg.PoolClient, config: pg.PoolConfig, signal: AbortSignal): () => void {
+  const cancel = (): void => {
+    const { processID } = client as unknown as { processID: number };
+    const other = new pg.Client({ ...config, connectionTimeoutMillis: 2000 });
+    other.on('error', () => {});
+    other
+      .connect()
+      .then(() => other.query('SELECT pg_cancel_backend($1)', [processID]))
+      // The statement then ends by its own timeout.
+      .catch(() => {})
+      .finally(() => other.end().catch(() => {}));
+  };
+  signal.addEventListener('abort', cancel, { once: true });
+  return () => signal.removeEventListener('abort', cancel);
+}
+
+export type { Outcome, Param, Statement };

@@ -1,0 +1,69 @@
+import type { Principal } from '#kernel';
+import type { Model } from '../model/model.ts';
+import type { Access } from '../read/access.ts';
+import type { Query } from '../read/list.ts';
+import type { Identity, Sessions } from '../sessions/index.ts';
+import type { Call, Json } from '../types.ts';
+import { withKey } from './idempotency.ts';
+import { trailStatements } from './trail.ts';
+import type { Unit } from './unit.ts';
+
+export interface WritingContext {
+  readonly model: Model;
+  readonly sessions: Sessions;
+  readonly principal: Principal;
+  readonly identity: Identity;
+  readonly access: Access;
+  readonly call: Call;
+  readonly trust: 'both' | 'database';
+}
+
+export interface Writing {
+  /**
+   * One transaction: `act`, the trail, then the queries it returned, whose answers `answer` puts
+   * together. With a key it happens once; see `withKey`.
+   */
+  run<T>(
+    once: { readonly key: string | undefined; readonly request: Json },
+    act: (unit: Unit) => Promise<readonly Query<unknown>[]>,
+    answer: (rows: readonly unknown[]) => T,
+  ): Promise<T>;
+}
+
+export function createWriting(context: WritingContext): Writing {
+  const { sessions, identity, call } = context;
+  return {
+    run(once, act, answer) {
+      return sessions
+        .write(identity, async (tx) => {
+          call.signal?.throwIfAborted();
+          const unit: Unit = {
+            ...context,
+            tx,
+            mayElevate: context.trust === 'both',
+            trail: [],
+          };
+          const acted = async (): Promise<readonly Query<unknown>[]> => {
+            const queries = await act(unit);
+            for (const statement of trailStatements(unit)) tx.later({ ...statement, elevated: true });
+            return queries;
+          };
+          if (once.key !== undefined) {
+            const rows = await withKey(unit, once.key, once.request, async () => {
+              const queries = await acted();
+              const outcomes = await tx.runAll(queries.map((query) => query.statement));
+              return queries.map((query, index) => query.read(outcomes[index]!.rows)) as Json[];
+            });
+            return () => answer(rows as readonly unknown[]);
+          }
+          const rows: unknown[] = [];
+          for (const [index, query] of (await acted()).entries())
+            tx.atCommit(query.statement, (outcome) => {
+              rows[index] = query.read(outcome.rows);
+            });
+          return () => answer(rows);
+        })
+        .then((done) => done());
+    },
+  };
+}
