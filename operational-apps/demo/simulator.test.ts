@@ -5,6 +5,8 @@ import { testPostgres } from '#tests/postgres';
 import { startEmbeddedPostgres } from '../store/embedded.ts';
 import { brokenRules } from './consistency.ts';
 import { fillDemo } from './fill.ts';
+import { FLOWS, readShops } from './flows/index.ts';
+import { random } from './random.ts';
 import { startSimulator } from './simulator.ts';
 
 // A real server starts, is filled and killed: plenty of room for slow machines, no timing is asserted.
@@ -71,4 +73,28 @@ test('waits for the demo to be filled in, obeys the rate, and stops', async () =
   await simulator.stop();
   await simulator.stop();
   expect(simulator.stats().failed).toBe(0);
+});
+
+test('everything that can happen does, one after the other, and every rule holds after it', async () => {
+  await using server = await testPostgres();
+  await fillDemo({ url: server.url, seed: 3, orders: 1500, until });
+  const client = new pg.Client({ connectionString: server.url });
+  await client.connect();
+  try {
+    const shops = await readShops(client);
+    const chance = random(3, 'every flow');
+    const idle = new Set(Object.keys(FLOWS));
+    for (let round = 0; round < 40 && idle.size > 0; round += 1) {
+      for (const [name, [, flow]] of Object.entries(FLOWS)) {
+        await client.query('BEGIN');
+        const did = await flow({ client, random: chance, shop: shops[round % shops.length]! });
+        await client.query('COMMIT');
+        if (did) idle.delete(name);
+      }
+    }
+    expect([...idle]).toEqual([]);
+    expect(await brokenRules(client)).toEqual({});
+  } finally {
+    await client.end();
+  }
 });

@@ -1,6 +1,7 @@
 import type { ProfileCode } from '../chart.ts';
 import { money } from '../world.ts';
-import { type Context, cents, insert, nextNumber, update, type VariantFacts } from './context.ts';
+import { type Context, cents, insert, nextNumber, update } from './context.ts';
+import type { VariantFacts } from './shops.ts';
 
 /**
  * Running numbers are locked until the end of the transaction. Everybody takes them in one order (orders,

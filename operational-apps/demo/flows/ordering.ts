@@ -3,16 +3,8 @@ import { PAYMENT_METHODS, type Region } from '../places.ts';
 import { cumulate } from '../random.ts';
 import { money } from '../world.ts';
 import { bookDelivery, type Delivery, issueInvoice, settleInvoice } from './books.ts';
-import {
-  type Context,
-  claim,
-  type Flow,
-  insert,
-  nearRandom,
-  nextNumber,
-  update,
-  type VariantFacts,
-} from './context.ts';
+import { type Context, claim, type Flow, insert, nearRandom, nextNumber, update } from './context.ts';
+import type { VariantFacts } from './shops.ts';
 
 interface Buyer {
   readonly id: number;
@@ -87,6 +79,7 @@ async function newCustomer(context: Context): Promise<Buyer> {
     shop.tenant.regions[random.weighted(cumulate(shop.tenant.regions.map((one) => one.weight)))]!;
   const who = person(random, region, random.int(100_000, 999_999));
   const home = address(random, region);
+  const consent = random.chance(0.58);
   const [id] = await insert(context, 'crm.account', {
     number: await nextNumber(context, 'crm', 'account', 'A-', 7),
     status: 'active',
@@ -103,9 +96,9 @@ async function newCustomer(context: Context): Promise<Buyer> {
     region: region.code,
     currency: shop.tenant.currency,
     acquired_through: random.pick(['organic', 'paid_search', 'social', 'email', 'referral', 'marketplace']),
-    marketing_consent: random.chance(0.58),
+    marketing_consent: consent,
   });
-  await insert(context, 'crm.contact', {
+  const [contact] = await insert(context, 'crm.contact', {
     account_id: id,
     name: who.name,
     first_name: who.first,
@@ -115,6 +108,16 @@ async function newCustomer(context: Context): Promise<Buyer> {
     language: region.language,
     primary: true,
   });
+  if (consent)
+    await insert(context, 'marketing.subscription', {
+      status: 'subscribed',
+      contact_id: contact,
+      account_id: id,
+      topic: 'offers',
+      address: who.email,
+      source: 'checkout',
+      subscribed_at: new Date(),
+    });
   return { id: id!, name: who.name, kind: 'person', first: true, ...home };
 }
 
