@@ -3,6 +3,7 @@ export * from './definitions/index.ts';
 export * from './demo/index.ts';
 export * from './graphql/index.ts';
 export * from './planner/index.ts';
+export * from './registry/index.ts';
 export * from './runtime/index.ts';
 export {
   type EmbeddedPostgres,

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { appCommand } from './commands/app.ts';
 import { auditCommand } from './commands/audit.ts';
 import { configCommand } from './commands/config.ts';
 import { connectCommand } from './commands/connect.ts';
@@ -23,6 +24,7 @@ export function buildCli(version: string, extra: readonly Command[] = []): Comma
   const own = [
     statusCommand(),
     connectCommand(),
+    appCommand(),
     verifyCommand(),
     deadLettersCommand(),
     sqlCommand(),

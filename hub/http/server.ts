@@ -18,6 +18,7 @@ import { presentable, statusOf } from './problem.ts';
 import { type AppsSurface, recordSurface } from './records/surface.ts';
 import { limitRequests } from './request-limits.ts';
 import { type Route, registerRoutes } from './route.ts';
+import { appRoutes } from './routes/apps.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { doctorRoutes } from './routes/doctor.ts';
@@ -95,6 +96,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     : null;
   const routes: Route[] = [
     ...statusRoutes(context),
+    ...appRoutes(context),
     ...sourceRoutes(context),
     ...tableRoutes(context),
     ...sqlRoutes(context),

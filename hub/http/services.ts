@@ -34,6 +34,21 @@ interface DeadLetterChoice {
   readonly table?: string;
 }
 
+interface AppFile {
+  /** As errors name it. */
+  readonly file: string;
+  readonly content: string;
+}
+
+interface AppChange {
+  /** Who asks for it. */
+  readonly by: string;
+  readonly confirmDestructive: boolean;
+  /** Id of the plan that was shown. */
+  readonly plan?: string | undefined;
+  readonly onProgress: (progress: Readonly<Record<string, unknown>>) => void;
+}
+
 /** What the surfaces let people do. The composition root fills it from cdc/ and clickhouse/. */
 export interface HubServices {
   readonly sources: {
@@ -47,6 +62,15 @@ export interface HubServices {
     resnapshot(name: string, tables?: readonly string[]): Promise<void>;
     /** How often its tables are compared with it by themselves; null = as configured. */
     schedule(name: string, verify: { everyHours?: number; repair?: boolean } | null): Promise<void>;
+  };
+  /** Definitions of apps; see the registry in operational-apps/. */
+  readonly apps: {
+    list(): Promise<readonly object[]>;
+    show(name: string): Promise<object>;
+    plan(files: readonly AppFile[]): Promise<object>;
+    apply(files: readonly AppFile[], change: AppChange): Promise<object>;
+    planRollback(name: string): Promise<object>;
+    rollback(name: string, change: AppChange): Promise<object>;
   };
   readonly verify: (
     request: VerifyRequest,

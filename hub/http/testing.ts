@@ -28,6 +28,7 @@ import {
 import { testClickHouse } from '#tests/clickhouse';
 import { testLog } from '#tests/log';
 import { testPostgres } from '#tests/postgres';
+import { appsService, openRegistry } from '../apps/index.ts';
 import { createApiKey } from '../identity/index.ts';
 import { createHttpServer, type HttpServerOptions } from './server.ts';
 import type { HubServices } from './services.ts';
@@ -86,7 +87,10 @@ export async function testHub(
   stack.defer(() => sink.stop());
   await capture.start();
   stack.defer(() => capture.stop());
+  const apps = openRegistry({ pool, log, logger, postgresUrl: server.url });
+  stack.defer(() => apps.close());
   const services: HubServices = {
+    apps: appsService(pool, apps),
     sources: {
       add: (source) => addSource(pool, log, source),
       pause: (name) => pauseSource(pool, log, name),

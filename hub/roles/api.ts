@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { type AppRegistry, watchApps } from '#apps';
 import {
   addSource,
   type EngineSetup,
@@ -11,6 +12,7 @@ import {
 } from '#cdc';
 import { discardDeadLetters, replayDeadLetters } from '#clickhouse';
 import { usesKafka } from '#stream';
+import { appsService, openRegistry } from '../apps/index.ts';
 import { createHttpServer, type HubServices } from '../http/index.ts';
 import { readHubFile } from '../state/index.ts';
 import type { Role, RoleContext } from './context.ts';
@@ -20,27 +22,37 @@ const WEB_ROOT = fileURLToPath(new URL('../../dashboards/web/dist', import.meta.
 /** Serves the web page, the HTTP API and the metrics. */
 export async function runApi(context: RoleContext): Promise<Role> {
   const { settings } = context;
+  const registry = openRegistry({ ...context, postgresUrl: settings.postgresUrl });
+  const watch = await watchApps({ ...context, onChange: () => {} });
   const server = createHttpServer({
     ...context,
     config: settings.config,
     version: settings.version,
-    services: services(context),
+    services: services(context, registry),
     webRoot: WEB_ROOT,
     sessionSecret: settings.sessionSecret,
     addresses: () => readHubFile(settings.stateRoot)?.addresses ?? {},
   });
   const { port } = await server.listen();
+  // Beside the start: what a crash has interrupted is gone on with, an upgrade is followed.
+  const settled = registry.settle();
   return {
     facts: { port },
-    stats: () => ({}),
-    stop: () => server.close(),
+    stats: () => ({ apps: watch.revision() }),
+    async stop() {
+      await server.close();
+      await registry.close();
+      await settled;
+      await watch.stop();
+    },
   };
 }
 
-function services({ pool, log, registry, warehouse, settings }: RoleContext): HubServices {
+function services({ pool, log, registry, warehouse, settings }: RoleContext, apps: AppRegistry): HubServices {
   const { connect, log: logSettings } = settings.config;
   const setup: EngineSetup = { connect, log: usesKafka(logSettings) ? 'kafka' : 'embedded' };
   return {
+    apps: appsService(pool, apps),
     sources: {
       add: (source) => addSource(pool, log, source, setup),
       pause: (name) => pauseSource(pool, log, name),

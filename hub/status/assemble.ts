@@ -1,7 +1,7 @@
 import { type Config, type PartitionLag, type TopicInfo, warehouseTableOf } from '#kernel';
 import type { Rates } from './rates.ts';
 import type { RoleRow, SourceRow, StateRows, TableRow } from './read-state.ts';
-import type { LagAlarm, RoleStatus, SourceStatus, TableStatus, Totals } from './types.ts';
+import type { AppStatus, LagAlarm, RoleStatus, SourceStatus, TableStatus, Totals } from './types.ts';
 import type { WarehouseFigures } from './warehouse-figures.ts';
 
 /** A role that has not reported for this long is shown as silent. */
@@ -129,6 +129,9 @@ export function assembleRoles(rows: readonly RoleRow[]): RoleStatus[] {
     restarts: data.restarts ?? null,
   }));
 }
+
+export const assembleApps = (rows: StateRows['apps']): AppStatus[] =>
+  rows.map(({ origin: _, ...row }) => ({ ...row, appliedAt: row.appliedAt?.toISOString() ?? null }));
 
 export function totalsOf(sources: readonly SourceStatus[]): Totals {
   const tables = sources.flatMap((source) => source.tables);

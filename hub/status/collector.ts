@@ -9,7 +9,7 @@ import {
   type Warehouse,
 } from '#kernel';
 import { usesKafka } from '#stream';
-import { assembleRoles, assembleSources, totalsOf } from './assemble.ts';
+import { assembleApps, assembleRoles, assembleSources, totalsOf } from './assemble.ts';
 import { EventFeed } from './events.ts';
 import { Rates } from './rates.ts';
 import { readState } from './read-state.ts';
@@ -59,7 +59,7 @@ interface Cached<T> {
 }
 
 /**
- * Collects the status document. Three statements on schema `bac` and one lag read per round; what is
+ * Collects the status document. Four statements on schema `bac` and one lag read per round; what is
  * slower (warehouse figures, topic extents) is refreshed beside it and never waited for twice.
  */
 export function createStatusCollector(options: StatusOptions): StatusCollector {
@@ -137,6 +137,7 @@ export function createStatusCollector(options: StatusOptions): StatusCollector {
       addresses: options.addresses(),
       totals,
       sources,
+      apps: assembleApps(state.apps),
       roles,
       log: {
         kind: usesKafka(config.log) ? 'kafka' : 'embedded',

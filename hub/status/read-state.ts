@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
+import { type AppSummary, appSummaries } from '../apps/summaries.ts';
 import type { Problem, Verification } from './types.ts';
 
 const problem = z
@@ -71,6 +72,7 @@ export interface StateRows {
   readonly sources: SourceRow[];
   readonly tables: TableRow[];
   readonly roles: RoleRow[];
+  readonly apps: readonly AppSummary[];
 }
 
 const SOURCES = `SELECT name, kind, coalesce(options->>'engine', 'native') AS engine, url, desired, state, error, slot, confirmed_lsn::text AS "confirmedLsn",
@@ -92,12 +94,13 @@ const TABLES = `SELECT t.source, t.schema_name AS schema, t.table_name AS "table
 const ROLES = `SELECT role, instance, data, (extract(epoch FROM now() - updated_at) * 1000)::float8 AS "ageMs"
   FROM bac.role_stats WHERE updated_at > now() - interval '1 hour' ORDER BY role, instance`;
 
-/** One round of reads of schema `bac`: three statements whatever the number of tables. */
+/** One round of reads of schema `bac`: four statements whatever the number of tables. */
 export async function readState(pool: Pool): Promise<StateRows> {
-  const [sources, tables, roles] = await Promise.all([
+  const [sources, tables, roles, apps] = await Promise.all([
     pool.query<SourceRow & { stats: unknown }>(SOURCES),
     pool.query<TableRow>(TABLES),
     pool.query<{ role: string; instance: string; data: unknown; ageMs: number }>(ROLES),
+    appSummaries(pool),
   ]);
   return {
     sources: sources.rows.map(({ stats: raw, ...row }) => {
@@ -112,6 +115,7 @@ export async function readState(pool: Pool): Promise<StateRows> {
     }),
     tables: tables.rows.map((row) => ({ ...row, error: problem.parse(row.error) })),
     roles: roles.rows.map((row) => ({ ...row, data: roleStatsSchema.catch({}).parse(row.data) })),
+    apps,
   };
 }
 

@@ -42,7 +42,7 @@ const table = (name: string, change: Partial<TableRow> = {}): TableRow => ({
   ...change,
 });
 const readings = (tables: TableRow[], change: Partial<Readings> = {}, sources = [source()]): Readings => ({
-  state: { sources, tables, roles: [] },
+  state: { sources, tables, roles: [], apps: [] },
   lag: tables.map(({ topic }) => ({ topic, partition: 0, committed: 5, end: 8, lag: 3 })),
   topics: [],
   warehouse: {
@@ -176,6 +176,18 @@ test('the text form lines up, shows errors with their next step, and has no colo
     addresses: { http: 'http://127.0.0.1:7400' },
     totals: totalsOf(sources),
     sources,
+    apps: [
+      {
+        name: 'library',
+        label: 'Library',
+        version: 3,
+        entities: 2,
+        state: 'interrupted',
+        message: 'back to version 1',
+        appliedAt: new Date(NOW - 60_000).toISOString(),
+        appliedBy: 'ada',
+      },
+    ],
     roles: [
       {
         role: 'sink',
@@ -195,6 +207,7 @@ test('the text form lines up, shows errors with their next step, and has no colo
   const text = statusText(status, { colour: false });
   expect(text).toContain('    BAD It broke.\n    Mend it.\n');
   expect(text).toContain('different 1,000, 3 h 0 min ago\n');
+  expect(text).toMatch(/library +3 +2 +interrupted +1 min 0 s ago +ada\n {4}library: back to version 1/);
   expect(text).not.toContain('\u001b');
   const lines = text.split('\n').filter((line) => /^ {2}(table|public)/.test(line));
   expect(new Set(lines.slice(0, 3).map((line) => line.length)).size).toBe(1);

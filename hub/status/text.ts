@@ -1,5 +1,5 @@
 import { formatBytes, formatCount, formatDuration, formatRate } from './format.ts';
-import type { SourceStatus, Status, TableStatus } from './types.ts';
+import type { AppStatus, SourceStatus, Status, TableStatus } from './types.ts';
 
 export interface TextOptions {
   readonly colour: boolean;
@@ -11,6 +11,9 @@ const STATE_COLOUR: Readonly<Record<string, string>> = {
   streaming: 'good',
   up: 'good',
   ok: 'good',
+  applied: 'good',
+  applying: 'warn',
+  interrupted: 'warn',
   snapshotting: 'warn',
   pending: 'warn',
   paused: 'warn',
@@ -40,6 +43,7 @@ export function statusText(status: Status, { colour }: TextOptions): string {
       'No sources yet. Add one: bac connect add NAME --url postgres://user:password@host/database',
     );
   }
+  if (status.apps.length > 0) lines.push('', ...appLines(status.apps, now, paint));
   lines.push('');
   const parts = [
     [
@@ -94,6 +98,24 @@ function sourceLines(source: SourceStatus, now: number, paint: Paint): string[] 
     if (table.error) lines.push(`  ${table.schema}.${table.table}:`, ...problem(table.error, paint));
   }
   return lines;
+}
+
+function appLines(apps: readonly AppStatus[], now: number, paint: Paint): string[] {
+  const head = ['app', 'version', 'entities', 'state', 'applied', 'by'];
+  const rows = apps.map((app) => [
+    app.name,
+    app.version === null ? '–' : String(app.version),
+    String(app.entities),
+    app.state,
+    app.appliedAt === null ? '–' : `${formatDuration(Math.max(0, now - Date.parse(app.appliedAt)))} ago`,
+    app.appliedBy,
+  ]);
+  const lines = columns([head, ...rows], [1, 2], (text, column, row) => {
+    if (row === head) return paint('dim', text);
+    return column === 3 ? paint(STATE_COLOUR[row[3]!], text) : text;
+  });
+  const remarks = apps.flatMap(({ name, message }) => (message === null ? [] : [`    ${name}: ${message}`]));
+  return [paint('bold', 'apps'), ...lines, ...remarks];
 }
 
 const problem = (error: { code: string; message: string; next?: string }, paint: Paint): string[] => [

@@ -9,6 +9,7 @@ export interface Status {
   readonly addresses: Readonly<Record<string, string>>;
   readonly totals: Totals;
   readonly sources: readonly SourceStatus[];
+  readonly apps: readonly AppStatus[];
   readonly roles: readonly RoleStatus[];
   readonly log: {
     readonly kind: 'embedded' | 'kafka';
@@ -116,6 +117,20 @@ export interface Verification {
   readonly differences: number;
   readonly repaired: number;
   readonly reason: string | null;
+}
+
+/** An app: what is in force of it, and what became of the newest apply. */
+export interface AppStatus {
+  readonly name: string;
+  readonly label: string;
+  /** In force; null = none is. */
+  readonly version: number | null;
+  readonly entities: number;
+  /** applied, applying, failed, or interrupted: the next apply goes on with it. */
+  readonly state: string;
+  readonly message: string | null;
+  readonly appliedAt: string | null;
+  readonly appliedBy: string;
 }
 
 export interface RoleStatus {

@@ -1,13 +1,11 @@
 import type pg from 'pg';
-import { DEMO_TENANTS, demoApps, fillDemo } from '#apps';
-import { addSource } from '#cdc';
+import { DEMO_TENANTS, demoApps, fillDemo, shippedFiles } from '#apps';
 import { type Config, type Logger, userError } from '#kernel';
 import { openLog } from '#stream';
-import { ensureProbeTable } from '../doctor/index.ts';
+import { captureSchemas, OPERATIONAL_SOURCE, openRegistry } from '../apps/index.ts';
 import { ensureTenant } from '../identity/index.ts';
 import type { Reporter } from './reporter.ts';
 
-const SOURCE = 'business';
 const POLL_MS = 250;
 
 export interface DemoOptions {
@@ -41,30 +39,24 @@ export async function prepareDemo(options: DemoOptions): Promise<void> {
       : `the business is there (${filled.rows.toLocaleString('en')} rows at the start)`,
   );
   for (const { id, name } of DEMO_TENANTS) await ensureTenant(pool, { id, name });
-  await ensureProbeTable(pool);
-  await ensureSource(options, pool);
+  await registerApps(options);
 }
 
-async function ensureSource(
-  { postgresUrl, logDir, logger, config }: DemoOptions,
-  pool: pg.Pool,
-): Promise<void> {
-  const { rows } = await pool.query<{ url: string }>('SELECT url FROM bac.sources WHERE name = $1', [SOURCE]);
+/** The shipped definitions come into force, or are renewed, and their tables are captured. */
+async function registerApps({ pool, postgresUrl, logDir, logger, config }: DemoOptions): Promise<void> {
+  const apps = await demoApps();
   const log = await openLog({ config: config.log, dir: logDir, log: logger });
+  const registry = openRegistry({ pool, log, logger, postgresUrl });
   try {
-    if (rows.length === 0) {
-      await addSource(pool, log, {
-        name: SOURCE,
-        kind: 'postgres',
-        url: postgresUrl,
-        tables: [...(await demoApps()).map((app) => `${app.name}.*`), 'bac_probe.probe'],
-      });
-    } else if (rows[0]!.url !== postgresUrl) {
-      // The embedded server may listen elsewhere than last time.
-      if (config.postgres.url !== undefined) return;
-      await pool.query('UPDATE bac.sources SET url = $2 WHERE name = $1', [SOURCE, postgresUrl]);
-    }
+    await captureSchemas(
+      pool,
+      log,
+      postgresUrl,
+      apps.map(({ name }) => name),
+    );
+    await registry.settle(await shippedFiles(apps));
   } finally {
+    await registry.close();
     await log.close();
   }
 }
@@ -82,7 +74,7 @@ export async function waitForSnapshot(pool: pg.Pool, reporter: Reporter, signal:
     signal.throwIfAborted();
     const source = await pool.query<{ state: string; error: { message: string } | null }>(
       'SELECT state, error FROM bac.sources WHERE name = $1',
-      [SOURCE],
+      [OPERATIONAL_SOURCE],
     );
     if (source.rows[0]?.state === 'failed') {
       throw userError(
@@ -93,7 +85,7 @@ export async function waitForSnapshot(pool: pg.Pool, reporter: Reporter, signal:
     }
     const { rows } = await pool.query<SnapshotRow>(
       'SELECT state, count(*)::int AS tables, sum(snapshot_rows) AS snapshot_rows FROM bac.tables WHERE source = $1 GROUP BY state',
-      [SOURCE],
+      [OPERATIONAL_SOURCE],
     );
     const total = rows.reduce((sum, row) => sum + row.tables, 0);
     const waiting = rows

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { createWarehouse, migrateWarehouse } from '#clickhouse';
 import { type ChosenPorts, type Config, createLogger, type Logger, migrateState, toHubError } from '#kernel';
 import { usesKafka } from '#stream';
+import { followServer } from '../apps/index.ts';
 import type { RoleName, RoleSettings } from '../roles/index.ts';
 import { openStateFolder, type StateFolder } from '../state/index.ts';
 import { prepareDemo, waitForSnapshot } from './demo.ts';
@@ -132,6 +133,7 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
   try {
     await orAborted(migrateState(pool), signal);
     await forgetStaleInstances(pool);
+    if (config.postgres.url === undefined) await followServer(pool, postgresUrl);
     const clickhouse = await startClickHouse(at, run);
     addresses.clickhouse = clickhouse.url;
     const { user, cluster } = config.clickhouse;

@@ -57,7 +57,6 @@ export async function fillDemo(options: FillOptions): Promise<FillResult> {
     const [client] = clients as [pg.Client];
     const before = await marker(client);
     if (before?.state === 'complete') {
-      await applyPlan(client, await planApps(client, apps));
       return {
         filled: false,
         rows: Number(before.rows),

@@ -1,0 +1,70 @@
+import type { PlanStep } from '../planner/index.ts';
+
+const QUOTED = '"((?:[^"]|"")+)"';
+const OBJECT = new RegExp(`${QUOTED}\\.${QUOTED}`);
+const SCHEMA = new RegExp(`^CREATE SCHEMA ${QUOTED}`);
+const plain = (ident: string): string => ident.replaceAll('""', '"');
+
+/** Schema and, unless the step is about the schema itself, the object a step changes. */
+export function objectOf({
+  sql,
+}: PlanStep): { readonly schema: string; readonly name: string | null } | null {
+  const schema = SCHEMA.exec(sql);
+  if (schema) return { schema: plain(schema[1]!), name: null };
+  const object = OBJECT.exec(sql);
+  return object ? { schema: plain(object[1]!), name: plain(object[2]!) } : null;
+}
+
+/**
+ * The steps of a change alone: what was left of other apps before (drops nobody confirmed, say) is not
+ * this change's to do. `before`: the plan of what is in force already.
+ */
+export function ownSteps(
+  steps: readonly PlanStep[],
+  before: readonly PlanStep[],
+  apps: ReadonlySet<string>,
+): PlanStep[] {
+  const left = new Set(before.map(({ sql }) => sql));
+  return steps.filter((step) => !left.has(step.sql) || apps.has(objectOf(step)?.schema ?? ''));
+}
+
+/** What is lost by a destructive step, in words. */
+export function lossOf(step: PlanStep): { loses: string; rollback: string } {
+  const { sql } = step;
+  if (sql.startsWith('DROP TABLE'))
+    return {
+      loses: 'All rows of the table. In the warehouse they stay as they were last.',
+      rollback: 'Rolling back makes the table anew, empty.',
+    };
+  if (/ DROP COLUMN /.test(sql))
+    return {
+      loses: 'The values of the column, in the warehouse too.',
+      rollback:
+        'Rolling back makes the column anew, empty; if it was required and has no default, not while there are rows.',
+    };
+  return {
+    loses: 'What the new type does not hold. If a value cannot be changed at all, the step fails.',
+    rollback: 'Rolling back changes the type back; the values stay as they were cut.',
+  };
+}
+
+/** Tables a plan makes: nobody writes to them yet. */
+export function tablesMade(steps: readonly PlanStep[]): ReadonlySet<string> {
+  return new Set(
+    steps.flatMap((step) => {
+      const object = step.sql.startsWith('CREATE TABLE') ? objectOf(step) : null;
+      return object?.name ? [`${object.schema}.${object.name}`] : [];
+    }),
+  );
+}
+
+/**
+ * The step as it is run beside writers: an index on a table with rows is built without holding them off.
+ * (On a new table it is not: that would wait for every old transaction of the database.)
+ */
+export function online(step: PlanStep, made: ReadonlySet<string>): PlanStep {
+  const match = /^CREATE (UNIQUE )?INDEX (?!CONCURRENTLY)/.exec(step.sql);
+  const object = objectOf(step);
+  if (!match || !object || made.has(`${object.schema}.${object.name}`)) return step;
+  return { ...step, sql: step.sql.replace(match[0], `CREATE ${match[1] ?? ''}INDEX CONCURRENTLY `) };
+}
