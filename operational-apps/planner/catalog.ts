@@ -27,10 +27,30 @@ export interface CatalogTable {
   readonly constraints: readonly CatalogConstraint[];
   /** Those that belong to no constraint. */
   readonly indexes: readonly { readonly name: string; readonly valid: boolean }[];
+  readonly rowSecurity: boolean;
+  readonly forced: boolean;
+  /** `text`: the expressions, as the catalog prints them. */
+  readonly policies: readonly {
+    readonly name: string;
+    readonly permissive: boolean;
+    readonly text: string;
+  }[];
+  /** `role PRIVILEGE` */
+  readonly grants: readonly string[];
+}
+
+/** Who there is and what they may use. */
+interface CatalogAccess {
+  readonly roles: ReadonlySet<string>;
+  /** Body of bac.has_role. */
+  readonly hasRole: string | null;
+  /** `schema role` */
+  readonly usage: ReadonlySet<string>;
 }
 
 export interface Catalog {
   readonly schemas: ReadonlySet<string>;
+  readonly access: CatalogAccess;
   /** By `schema.table`. */
   readonly tables: ReadonlyMap<string, CatalogTable>;
 }
@@ -43,7 +63,7 @@ interface TableRow extends Omit<CatalogTable, 'empty'> {
 export async function readCatalog(client: Queryable, schemas: readonly string[]): Promise<Catalog> {
   const present = await client.query<{ nspname: string }>(
     'SELECT nspname FROM pg_namespace WHERE nspname = ANY($1::text[])',
-    [schemas],
+    [['bac', ...schemas]],
   );
   const { rows } = await client.query<TableRow>(TABLES, [schemas]);
   const tables = new Map<string, CatalogTable>();
@@ -51,8 +71,23 @@ export async function readCatalog(client: Queryable, schemas: readonly string[])
     const filled = await client.query(`SELECT 1 FROM ${pgTable(row.schema, row.name)} LIMIT 1`);
     tables.set(`${row.schema}.${row.name}`, { ...row, empty: filled.rowCount === 0 });
   }
-  return { schemas: new Set(present.rows.map((row) => row.nspname)), tables };
+  const access = await client.query<{ roles: string[]; function: string | null; usage: string[] }>(ACCESS, [
+    ['bac', ...schemas],
+  ]);
+  const { roles, function: hasRole, usage } = access.rows[0]!;
+  return {
+    schemas: new Set(present.rows.map((row) => row.nspname)),
+    access: { roles: new Set(roles), hasRole, usage: new Set(usage) },
+    tables,
+  };
 }
+
+const ACCESS = `
+SELECT ARRAY(SELECT rolname::text FROM pg_roles) AS roles,
+  (SELECT p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = 'bac' AND p.proname = 'has_role') AS function,
+  ARRAY(SELECT n.nspname || ' ' || r.rolname FROM pg_namespace n, aclexplode(n.nspacl) a JOIN pg_roles r ON r.oid = a.grantee
+    WHERE n.nspname = ANY($1::text[]) AND a.privilege_type = 'USAGE') AS usage`;
 
 const TABLES = `
 SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, obj_description(c.oid, 'pg_class') AS comment,
@@ -67,7 +102,12 @@ SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, obj_descripti
   coalesce((SELECT json_agg(json_build_object('name', i.relname, 'valid', x.indisvalid) ORDER BY i.relname)
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
     WHERE x.indrelid = c.oid AND NOT EXISTS (
-      SELECT 1 FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.conrelid = c.oid)), '[]') AS indexes
+      SELECT 1 FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.conrelid = c.oid)), '[]') AS indexes,
+  c.relrowsecurity AS "rowSecurity", c.relforcerowsecurity AS forced,
+  coalesce((SELECT json_agg(json_build_object('name', l.polname, 'permissive', l.polpermissive, 'text', concat_ws(' ',
+      pg_get_expr(l.polqual, c.oid), pg_get_expr(l.polwithcheck, c.oid))) ORDER BY l.polname)
+    FROM pg_policy l WHERE l.polrelid = c.oid), '[]') AS policies,
+  ARRAY(SELECT r.rolname || ' ' || a.privilege_type FROM aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee) AS grants
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY($1::text[]) AND c.relkind IN ('r', 'p')
 ORDER BY n.nspname, c.relname`;

@@ -12,6 +12,7 @@ import {
 import { fieldChecks, fieldColumns, inList, USER_DEFAULT } from './columns.ts';
 import { computedColumns } from './computed.ts';
 import { hashed, named as rule } from './names.ts';
+import { effectsPolicies, entityPolicies } from './policies.ts';
 import type { ColumnModel, ConstraintModel, IndexModel, TableModel } from './table-model.ts';
 
 const column = (name: string, type: string, rest: Partial<ColumnModel> = {}): ColumnModel => ({
@@ -129,6 +130,8 @@ function entityTable(
     comment: entity.description ?? null,
     numbering: entity.numbering,
     tenantScoped: entity.tenantScoped,
+    policies: entityPolicies(named, entity),
+    access: 'all',
   };
 }
 
@@ -141,6 +144,8 @@ const numberingTable = (schema: string): TableModel => ({
   indexes: [],
   comment: 'Last number given out, per tenant and entity.',
   tenantScoped: false,
+  policies: effectsPolicies(),
+  access: 'effects',
 });
 
 /** References are, unless they say no: joins and deletes of what they point to go by them. */

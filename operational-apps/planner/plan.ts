@@ -1,8 +1,10 @@
 import { pgIdent, pgLiteral, pgTable } from '#kernel';
 import type { App } from '../definitions/index.ts';
+import { accessStep, releasePolicies } from './access.ts';
 import { type Catalog, type CatalogTable, type Queryable, readCatalog } from './catalog.ts';
 import { changeColumn, columnSql } from './change-column.ts';
 import { recompute } from './computed.ts';
+import { roleSteps } from './database-roles.ts';
 import { tablesOf } from './model.ts';
 import { isOurs } from './names.ts';
 import { numberingSteps } from './numbering.ts';
@@ -37,12 +39,21 @@ function diff(apps: readonly App[], catalog: Catalog): PlanStep[] {
   for (const { name } of apps)
     if (!catalog.schemas.has(name))
       emit('schema', 'additive', `CREATE SCHEMA ${pgIdent(name)}`, `new app ${name}`);
+  roleSteps(
+    apps.map((app) => app.name),
+    catalog,
+    emit,
+  );
   const kept = new Set<string>();
-  for (const table of tablesOf(apps)) {
-    const existing = findTable(table, catalog, emit);
+  const tables = tablesOf(apps);
+  const changing = columnsChangingType(tables, catalog);
+  for (const table of tables) {
+    const found = findTable(table, catalog, emit);
+    const existing = found && releasePolicies(found, changing, emit);
     if (existing) kept.add(`${existing.schema}.${existing.name}`);
     if (existing) changeTable(table, existing, emit);
     else createTable(table, emit);
+    accessStep(table, existing, emit);
     comments(table, existing, emit);
   }
   for (const [key, table] of catalog.tables)
@@ -54,6 +65,22 @@ function diff(apps: readonly App[], catalog: Catalog): PlanStep[] {
         `${key} is no longer defined`,
       );
   return PHASES.flatMap((phase) => steps.get(phase)!);
+}
+
+function columnsChangingType(tables: readonly TableModel[], catalog: Catalog): Set<string> {
+  return new Set(
+    tables.flatMap((table) => {
+      const existing =
+        catalog.tables.get(`${table.schema}.${table.name}`) ??
+        catalog.tables.get(`${table.schema}.${table.renamedFrom}`);
+      return table.columns.flatMap((column) => {
+        const old =
+          existing?.columns.find((one) => one.name === column.name) ??
+          existing?.columns.find((one) => one.name === column.renamedFrom);
+        return old && old.type !== column.type ? [old.name] : [];
+      });
+    }),
+  );
 }
 
 function findTable(table: TableModel, catalog: Catalog, emit: Emit): CatalogTable | null {

@@ -12,6 +12,7 @@ export interface PlanStep {
 /** Order of the work: what later steps stand on comes first, what loses values comes last. */
 export const PHASES = [
   'schema',
+  'roles',
   'rename',
   'create',
   'release',
@@ -20,6 +21,7 @@ export const PHASES = [
   'rule',
   'index',
   'foreign',
+  'access',
   'comment',
   'drop',
 ] as const;

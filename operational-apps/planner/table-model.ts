@@ -29,6 +29,13 @@ export interface IndexModel {
   readonly definition: string;
 }
 
+export interface PolicyModel {
+  /** Ends in a hash of the definition, like that of a constraint. */
+  readonly name: string;
+  /** What follows `CREATE POLICY name ON table`. */
+  readonly definition: string;
+}
+
 export interface TableModel {
   readonly schema: string;
   readonly name: string;
@@ -40,4 +47,7 @@ export interface TableModel {
   readonly comment: string | null;
   readonly numbering?: Numbering | undefined;
   readonly tenantScoped: boolean;
+  readonly policies: readonly PolicyModel[];
+  /** Who is granted the table: principals and effects, or effects alone. */
+  readonly access: 'all' | 'effects';
 }

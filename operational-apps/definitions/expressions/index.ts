@@ -4,6 +4,7 @@ export { assignment } from './convert.ts';
 export { parseExpression } from './parse.ts';
 export { compilePredicate } from './predicate.ts';
 export { fieldOf, lookUp, namesOf, rowsAt, type Scope, type Variable } from './scope.ts';
+export { settingsContext, TENANT_SETTING } from './settings.ts';
 export { columnsUnder, compileExpression, type SqlContext } from './sql.ts';
 export { type Expression, ExpressionError, printExpression } from './tree.ts';
 export { isOwnColumnsOnly, type Row, type Rows, type Typed, type Uses, usesOf } from './typed.ts';
