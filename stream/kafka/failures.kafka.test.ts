@@ -160,6 +160,8 @@ test('a topic deleted under its consumer: appends are told, others go on, made a
 test('the broker is away for a minute: what waits goes on by itself, nothing is lost, all in order', async () => {
   const log = await open();
   await log.ensureTopic('away', { partitions: 2 });
+  await log.ensureTopic('unheard', { partitions: 1 });
+  const stranger = await open();
   const { consumer, seen, all } = collect(log, 'away');
   await consumer.ready;
   const append = (from: number): Promise<unknown> =>
@@ -168,10 +170,19 @@ test('the broker is away for a minute: what waits goes on by itself, nothing is 
   const killed = performance.now();
   await kafka.kill(1);
   const waiting = [append(10), append(20)];
+  // This one does not know yet who leads: appends come while those before them look for it.
+  const unheard: Promise<readonly { end: number }[]>[] = [];
+  for (let from = 0; from < 100; from += 1) {
+    unheard.push(stranger.append([{ topic: 'unheard', partition: 0, records: numbers(from, 1) }]));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   await expect(log.topics()).rejects.toMatchObject({ code: 'LOG_UNREACHABLE', disposition: 'transient' });
   await new Promise((resolve) => setTimeout(resolve, 60_000 - (performance.now() - killed)));
   await kafka.restart(1);
   await Promise.all(waiting);
+  expect((await Promise.all(unheard)).map(([appended]) => appended!.end)).toEqual(
+    Array.from({ length: 100 }, (_, index) => index + 1),
+  );
   await append(30);
   await eventually(async () => (all().length >= 80 ? true : undefined), 30_000);
   await eventually(
@@ -183,6 +194,7 @@ test('the broker is away for a minute: what waits goes on by itself, nothing is 
     // The broker died while a commit may have been under way: repeated is allowed, missing or overtaken is not.
     expect([...new Set(values)]).toEqual(Array.from({ length: 40 }, (_, index) => index));
   }
+  await stranger.close();
   await log.close();
 });
 

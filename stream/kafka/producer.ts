@@ -40,6 +40,11 @@ interface Lane {
   failures: number;
   failingSince: number | null;
   unknownSince: number | null;
+  /**
+   * Under way, waiting for metadata, or for the end of its back-off: whoever took it out of the ring brings it
+   * back, and nobody else does.
+   */
+  away: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -71,15 +76,25 @@ export function openProducer(brokers: Brokers, logger: Logger, deliveryTimeoutMs
         failures: 0,
         failingSince: null,
         unknownSince: null,
+        away: false,
         timer: undefined,
       };
       lanes.set(key, lane);
     }
     return lane;
   };
+  /** Out of the ring of those that can go on; each lane that was taken is given back, or waits, or gives up. */
+  const takeOut = (lane: Lane): void => {
+    ready.delete(lane);
+    lane.away = true;
+  };
+  const giveBack = (lane: Lane): void => {
+    lane.away = false;
+    if (lane.sending || lane.queue.length > 0) ready.add(lane);
+  };
   const wake = (lane: Lane): void => {
     lane.timer = undefined;
-    ready.add(lane);
+    giveBack(lane);
     pump();
   };
   const wait = (lane: Lane): void => {
@@ -110,7 +125,7 @@ export function openProducer(brokers: Brokers, logger: Logger, deliveryTimeoutMs
         if (bytes > REQUEST_BYTES) break;
         bytes += take(lane);
         taken.push(lane);
-        ready.delete(lane);
+        takeOut(lane);
       }
       busy.add(leader);
       void send(leader, taken).finally(() => {
@@ -136,7 +151,7 @@ export function openProducer(brokers: Brokers, logger: Logger, deliveryTimeoutMs
   const findLeaders = (unknown: readonly Lane[]): Promise<void> => {
     refreshing ??= (async () => {
       // Whoever waits for this metadata waits out of the ring.
-      for (const lane of unknown) ready.delete(lane);
+      for (const lane of unknown) takeOut(lane);
       try {
         const metadata = await brokers.refresh([...new Set(unknown.map((lane) => lane.topic))]);
         const missing = new Set(
@@ -155,7 +170,7 @@ export function openProducer(brokers: Brokers, logger: Logger, deliveryTimeoutMs
             );
           else if (brokers.leader(lane.topic, lane.partition) === undefined)
             failed(lane, new LogError('LOG_UNREACHABLE', 'the partition has no leader now'));
-          else ready.add(lane);
+          else giveBack(lane);
         }
       } catch (error) {
         for (const lane of unknown) failed(lane, error);
@@ -254,7 +269,7 @@ export function openProducer(brokers: Brokers, logger: Logger, deliveryTimeoutMs
       piece.done(at);
       at += piece.records.length;
     }
-    if (lane.queue.length > 0) ready.add(lane);
+    giveBack(lane);
   };
   const failed = (lane: Lane, error: unknown): void => {
     if (isClosed) {
@@ -278,6 +293,7 @@ export function openProducer(brokers: Brokers, logger: Logger, deliveryTimeoutMs
     lane.failingSince = null;
     lane.unknownSince = null;
     ready.delete(lane);
+    lane.away = false;
     clearTimeout(lane.timer);
     lane.timer = undefined;
     for (const piece of pieces) piece.fail(error);
@@ -294,7 +310,7 @@ export function openProducer(brokers: Brokers, logger: Logger, deliveryTimeoutMs
           lane.queue.push({ records, bytes, done: (base) => resolve(base + records.length), fail: reject });
         }),
     );
-    if (!lane.sending && !lane.timer) ready.add(lane);
+    if (!lane.away) ready.add(lane);
     // All are waited for: a rejection of one must not leave another unheard.
     return Promise.all(promises).then((ends) => ({ topic, partition, end: ends.at(-1)! }));
   };
