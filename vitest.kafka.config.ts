@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['**/*.kafka.test.ts'],
     exclude: ['**/node_modules/**', '.bac/**'],
+    globalSetup: ['tests/support/shelf.ts'],
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,

@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['**/*.slow.test.ts'],
     exclude: ['**/node_modules/**', '.bac/**'],
+    globalSetup: ['tests/support/shelf.ts'],
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,

@@ -29,7 +29,7 @@ beforeAll(async () => {
     INSERT INTO keyless VALUES (1, 'x', '{1.5}'), (1, 'x', '{1.5}'), (NULL, NULL, '{2}');
     INSERT INTO keyless VALUES (7, 'gone', NULL), (7, 'gone', '{}'), (8, 'moves', NULL), (9, 'odd', '{{1}}');
     INSERT INTO texts SELECT 'kéy ' || i, i, repeat('v', i) FROM generate_series(1, 100) i;
-    INSERT INTO big SELECT i, md5(i::text), i / 7.0, now() + i * interval '1 s' FROM generate_series(1, 1000000) i;
+    INSERT INTO big SELECT i, md5(i::text), i / 7.0, now() + i * interval '1 s' FROM generate_series(1, 100000) i;
     ANALYZE`);
   await world.sink();
   await world.capture();
@@ -121,12 +121,8 @@ describe('verifyTables', () => {
     expect(report.ok).toBe(true);
   });
 
-  it('finds and repairs a missing, an extra and a changed row among a million', {
-    timeout: 240_000,
-  }, async () => {
-    await world.warehouse.command(
-      'ALTER TABLE shop.big DELETE WHERE id = 777777 SETTINGS mutations_sync = 2',
-    );
+  it('finds and repairs a missing, an extra and a changed row among many', async () => {
+    await world.warehouse.command('ALTER TABLE shop.big DELETE WHERE id = 77777 SETTINGS mutations_sync = 2');
     await world.warehouse.command(
       "INSERT INTO shop.big (id, name, _version, _deleted) SELECT 1000007, 'extra', max(_version), 0 FROM shop.big",
     );
@@ -139,7 +135,7 @@ describe('verifyTables', () => {
     expect(big).toMatchObject({ state: 'different', differences: 3, repaired: 0, changing: 0 });
     expect([...big!.examples].sort((a, b) => Number(a.key.id) - Number(b.key.id))).toMatchObject([
       { kind: 'different', key: { id: '5' }, columns: [{ column: 'name', warehouse: 'wrong' }] },
-      { kind: 'missing-in-warehouse', key: { id: '777777' } },
+      { kind: 'missing-in-warehouse', key: { id: '77777' } },
       { kind: 'extra-in-warehouse', key: { id: '1000007' } },
     ]);
     const mended = await verify({ table: 'big', repair: true });
@@ -148,18 +144,13 @@ describe('verifyTables', () => {
   });
 
   it('repairs rows of every type', async () => {
-    for (const table of [
-      'everything',
-      'lists',
-      'more_lists',
-      'json_lists',
-      'wide_lists',
-      'texts',
-      'keyless',
-    ]) {
-      await world.warehouse.command(`TRUNCATE TABLE shop.${table}`);
-      expect((await verify({ table, repair: true })).tables[0]).toMatchObject({ state: 'repaired' });
-    }
+    const tables = ['everything', 'lists', 'more_lists', 'json_lists', 'wide_lists', 'texts', 'keyless'];
+    await Promise.all(
+      tables.map(async (table) => {
+        await world.warehouse.command(`TRUNCATE TABLE shop.${table}`);
+        expect((await verify({ table, repair: true })).tables[0]).toMatchObject({ state: 'repaired' });
+      }),
+    );
     expect((await verify()).ok).toBe(true);
   });
 
