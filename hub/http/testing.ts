@@ -4,6 +4,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { type App, applyPlan, createAppsRuntime, createChangeFeed, planApps, prepareAppsLogin } from '#apps';
 import {
   addSource,
   createCapture,
@@ -41,6 +42,8 @@ export interface TestHub extends AsyncDisposable {
   readonly log: ChangeLog;
   readonly registry: Registry;
   readonly warehouse: Warehouse;
+  /** Connection string of the records engine's own login; empty without apps. */
+  readonly appsLogin: string;
   /** Connection string of the operational database. */
   readonly database: string;
   /** Keys by their rights. */
@@ -62,7 +65,12 @@ const principal = (scope: 'read' | 'write' | 'admin'): Principal => ({
 
 /** The API on a real database, log, ClickHouse, capture and sink, all in this process but the engines. */
 export async function testHub(
-  options: { services?: Partial<HubServices>; http?: Partial<HttpServerOptions> } = {},
+  options: {
+    services?: Partial<HubServices>;
+    http?: Partial<HttpServerOptions>;
+    /** Definitions whose tables are made and whose records are served. */
+    apps?: readonly App[];
+  } = {},
 ): Promise<TestHub> {
   await using stack = new AsyncDisposableStack();
   const server = stack.use(await testPostgres());
@@ -106,6 +114,7 @@ export async function testHub(
     verify: async () => ({ ok: true }),
     ...options.services,
   };
+  const served = options.apps ? stack.use(await serveApps(options.apps, server.url, pool, log)) : null;
   const webRoot = join(stateDir, 'web');
   writeWebApp(webRoot);
   const http = createHttpServer({
@@ -115,6 +124,7 @@ export async function testHub(
     services,
     webRoot,
     startedAt: new Date(),
+    ...(served ? { apps: served } : {}),
     ...options.http,
   });
   const { port } = await http.listen();
@@ -137,11 +147,34 @@ export async function testHub(
     registry,
     warehouse,
     database: server.url,
+    appsLogin: served?.login ?? '',
     keys,
     stateDir,
     killWarehouse: () => engine.kill9(),
     close: () => http.close(),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+async function serveApps(definitions: readonly App[], database: string, pool: pg.Pool, log: ChangeLog) {
+  const url = await prepareAppsLogin(pool, database);
+  const client = await pool.connect();
+  try {
+    await applyPlan(client, await planApps(client, definitions));
+  } finally {
+    client.release();
+  }
+  const logger = silentLogger();
+  const runtime = createAppsRuntime({ url, apps: definitions, logger });
+  const feed = createChangeFeed({ log, source: 'business', logger });
+  return {
+    runtime,
+    feed,
+    login: url,
+    async [Symbol.asyncDispose]() {
+      await feed.close();
+      await runtime.close();
+    },
   };
 }
 

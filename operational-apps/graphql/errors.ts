@@ -1,6 +1,9 @@
 import { GraphQLError } from 'graphql';
 import { HubError, type Logger, toHubError } from '#kernel';
 
+/** Where in the variables a value is wrong, as graphql-js puts it into its sentence. */
+const VARIABLE_PATH = /^Variable "[^"]+" got invalid value .* at "([^"]+)"/s;
+
 /**
  * What a client sees of a failure: a HubError as its code, sentence, next step and details (`details.path` names
  * the field); mistakes in the query as GraphQL tells them; anything else as INTERNAL, its text only in the log.
@@ -21,11 +24,13 @@ export function presentError(thrown: unknown, logger: Logger): GraphQLError {
       },
     });
   }
-  if (outer && cause === outer)
+  if (outer && cause === outer) {
+    const [, path] = VARIABLE_PATH.exec(outer.message) ?? [];
     return new GraphQLError(outer.message, {
       ...place,
-      extensions: { code: 'QUERY_INVALID', ...outer.extensions },
+      extensions: { code: 'QUERY_INVALID', ...outer.extensions, ...(path ? { details: { path } } : {}) },
     });
+  }
   if (outer && outer.originalError instanceof GraphQLError) return presentError(outer.originalError, logger);
   logger.error({ err: toHubError(cause) }, 'GraphQL: a resolver failed');
   return new GraphQLError('The hub failed at this request.', {

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphqlHandler } from '#apps';
 import type { Principal } from '#kernel';
@@ -42,16 +41,17 @@ function toRequest(request: FastifyRequest, signal: AbortSignal): Request {
   });
 }
 
-function answer(
+async function answer(
   reply: FastifyReply,
   response: Response,
   streams: OpenStreams,
   end: () => void,
-): FastifyReply {
+): Promise<FastifyReply> {
   reply.status(response.status);
   for (const [name, value] of response.headers) reply.header(name, value);
   if (!response.body) return reply.send();
-  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
-  if (isStream) reply.raw.once('close', streams.add(end));
-  return reply.send(Readable.fromWeb(response.body as ReadableStream));
+  if (!response.headers.get('content-type')?.startsWith('text/event-stream'))
+    return reply.send(await response.text());
+  reply.raw.once('close', streams.add(end));
+  return reply.send(Readable.from(response.body, { objectMode: false }));
 }
