@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { userError } from './errors.ts';
-import { auditSchema, identitySchema, limitsSchema } from './identity-config.ts';
+import { auditSchema, identitySchema, limitsSchema, proxySchema } from './identity-config.ts';
 import { nearest } from './nearest.ts';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
@@ -82,7 +82,7 @@ export const configSchema = z.strictObject({
        * Proxies whose X-Forwarded-For and -Proto are believed: addresses, ranges (10.0.0.0/8), or the words
        * loopback, linklocal, uniquelocal. Default: these three where `publicUrl` is set, else none.
        */
-      trustedProxies: z.array(z.string().min(1).max(60)).max(50).optional(),
+      trustedProxies: z.array(proxySchema).max(50).optional(),
     })
     .prefault({}),
   /** Health and figures of a process without the role `api`: `/healthz`, `/readyz`, `/metrics`. */

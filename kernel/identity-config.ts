@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** A name of a role, user or claim. */
@@ -67,6 +68,8 @@ const issuerSchema = z
         clientId: z.string().min(1).max(300),
         /** Absent: a public client. */
         clientSecret: z.string().min(1).max(1000).optional(),
+        /** In place of `clientSecret`: a mounted file. */
+        clientSecretFile: z.string().min(1).max(1000).optional(),
         /** On the button. */
         label: z.string().min(1).max(60).optional(),
         scope: z.string().min(1).max(300).default('openid email profile'),
@@ -79,6 +82,19 @@ const issuerSchema = z
     message: 'say whose tenant its users are in: tenant, claims.tenant, or allTenants: true',
     path: ['tenant'],
   });
+
+/** An address, a range, or a word for ranges that proxies stand in. */
+export const proxySchema = z.string().refine((text) => {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true;
+  const [address = '', bits, more] = text.split('/');
+  const family = isIP(address);
+  const most = family === 4 ? 32 : 128;
+  return (
+    family !== 0 &&
+    more === undefined &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most))
+  );
+}, 'give addresses, ranges like 10.0.0.0/8, or loopback, linklocal, uniquelocal');
 
 export type IssuerConfig = z.infer<typeof issuerSchema>;
 

@@ -26,11 +26,13 @@ function runBac(
   args: readonly string[],
   env: Record<string, string> = {},
   cwd = tmpdir(),
+  input = '',
 ): Promise<CommandResult> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', ENTRY, '--', ...args], {
     cwd,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE: cache, ...env },
   });
+  child.stdin.end(input);
   const out = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {
@@ -155,6 +157,46 @@ test('keys: created, used by URL, listed, revoked', async () => {
   expect((await bac('keys', 'list')).stdout).toMatch(new RegExp(`${id} +bi +read`));
   expect((await bac('keys', 'revoke', id)).code).toBe(0);
   expect((await remote('status')).stderr).toContain('UNAUTHORISED');
+});
+
+test('tenants, users and the trail: passwords from standard input, never shown', async () => {
+  const env = { BAC_STATE_DIR: hub.stateDir, NO_COLOR: '1' };
+  const password = 'correct horse battery';
+  expect((await bac('tenants', 'add', 'aurora', '--name', 'Aurora Living')).stdout).toBe(
+    'Tenant aurora added.\n',
+  );
+  expect((await bac('tenants', 'list')).stdout).toMatch(/aurora +Aurora Living/);
+  const added = await runBac(
+    ['users', 'add', 'ann@aurora.example', '--tenant', 'aurora', '--roles', 'sales', '--set', 'region=north'],
+    env,
+    tmpdir(),
+    `${password}\n`,
+  );
+  expect([added.code, added.stdout]).toEqual([0, 'Account ann@aurora.example added.\n']);
+  expect((await bac('users', 'add', 'robot', '--service', '--tenant', 'aurora')).code).toBe(0);
+  expect((await bac('users', 'list', '--tenant', 'aurora')).stdout).toMatch(
+    /ann@aurora\.example +person +aurora +sales +read,write +no +live/,
+  );
+  const session = await fetch(`${hub.url}/api/v1/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email: 'ann@aurora.example', password }),
+  });
+  expect(session.status).toBe(200);
+  expect((await bac('users', 'roles', 'ann@aurora.example', 'sales,support')).code).toBe(0);
+  expect((await bac('users', 'roles', 'ann@aurora.example')).code).toBe(2);
+  const passwd = await runBac(['users', 'passwd', 'ann@aurora.example'], env, tmpdir(), 'short\n');
+  expect([passwd.code, passwd.stderr]).toEqual([1, expect.stringContaining('PASSWORD_WEAK')]);
+  expect((await runBac(['users', 'passwd', 'ann@aurora.example'], env)).stderr).toContain('PASSWORD_MISSING');
+  const { key } = document(await bac('keys', 'create', '--owner', 'robot', '--expires', '30d', '--json'));
+  const remote = (...args: string[]) => runBac(args, { BAC_URL: hub.url, BAC_KEY: key });
+  expect((await remote('sql', 'SELECT 1')).stderr).toContain('TENANT_BOUND');
+  expect((await bac('users', 'disable', 'robot')).stdout).toBe('Account robot disabled.\n');
+  expect((await remote('sql', 'SELECT 1')).stderr).toContain('UNAUTHORISED');
+  const trail = await bac('audit', '--tenant', 'aurora');
+  expect(trail.stdout).toMatch(/aurora +robot +POST \/api\/v1\/sql +denied TENANT_BOUND/);
+  expect(trail.stdout).toMatch(/user\.create +user ann@aurora\.example +ok/);
+  expect(trail.stdout).not.toContain(password);
 });
 
 describe('failures: one message, the next step, exit 1, no stack trace', () => {

@@ -30,22 +30,24 @@ async function firstLine(): Promise<string> {
 /** Reads keys one by one, since a line editor would show them. */
 async function ask(prompt: string): Promise<string> {
   const { stdin } = process;
-  process.stderr.write(`${prompt}: `);
-  stdin.setRawMode(true).setEncoding('utf8').resume();
-  try {
-    let typed = '';
-    for await (const chunk of stdin.iterator({ destroyOnReturn: false })) {
-      for (const letter of chunk as string) {
-        if (letter === '\r' || letter === '\n') return typed;
-        if (letter === '\u0003' || letter === '\u0004')
-          throw userError('CANCELLED', 'Nothing was changed.', 'Run the command again.');
-        if (letter === '\u007f' || letter === '\b') typed = [...typed].slice(0, -1).join('');
-        else if (letter >= ' ' && typed.length < LONGEST) typed += letter;
-      }
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let typed = '';
+  const take = (keys: string): void => {
+    for (const key of keys) {
+      if (key === '\r' || key === '\n') resolve(typed);
+      else if (key === '\u0003' || key === '\u0004')
+        reject(userError('CANCELLED', 'Nothing was changed.', 'Run the command again.'));
+      else if (key === '\u007f' || key === '\b') typed = [...typed].slice(0, -1).join('');
+      else if (key >= ' ' && typed.length < LONGEST) typed += key;
     }
-    return typed;
+  };
+  // Before the prompt, or what is typed ahead is shown.
+  stdin.setRawMode(true).setEncoding('utf8').on('data', take).resume();
+  process.stderr.write(`${prompt}: `);
+  try {
+    return await promise;
   } finally {
-    stdin.setRawMode(false).pause();
+    stdin.off('data', take).setRawMode(false).pause();
     note('');
   }
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { silentLogger } from '#kernel';
+import { configSchema, silentLogger } from '#kernel';
 import { installApiKey } from '../identity/index.ts';
 import { createHttpServer, type HttpServer } from './server.ts';
 import { ask, type TestHub, testHub } from './testing.ts';
@@ -16,12 +16,17 @@ afterAll(async () => {
 });
 
 async function serve(
-  http: { host?: string; publicUrl?: string },
+  http: { host?: string; publicUrl?: string; trustedProxies?: string[] },
   sessionSecret: string | null = null,
+  limits: object = {},
 ): Promise<{ port: number }> {
   const server = createHttpServer({
     ...hub,
-    config: { ...hub.config, http: { host: '127.0.0.1', port: 0, ...http } },
+    config: {
+      ...hub.config,
+      http: { host: '127.0.0.1', port: 0, ...http },
+      limits: configSchema.parse({ limits }).limits,
+    },
     logger: silentLogger(),
     webRoot: `${hub.stateDir}/web`,
     sessionSecret,
@@ -129,6 +134,70 @@ test('replicas with one session secret take each other’s sessions; others do n
   expect(await status(one)).toBe(200);
   expect(await status(two)).toBe(200);
   expect(await status(other)).toBe(401);
+});
+
+describe('limits', () => {
+  const few = { perSecond: 0.1, burst: 3 };
+  const many = { perSecond: 1000, burst: 1000 };
+  const publicUrl = 'https://hub.example';
+  const answers = async (
+    server: { port: number },
+    times: number,
+    headers: Record<string, string>,
+    path = '/',
+  ) => {
+    const all = [];
+    for (let n = 0; n < times; n += 1) all.push(await ask(server, 'GET', path, { headers }));
+    return all;
+  };
+  const limited = (all: readonly { status: number }[]): number =>
+    all.filter(({ status }) => status === 429).length;
+
+  test('by address: 429 with Retry-After and a code; others go on, and so does health', async () => {
+    const server = await serve({ publicUrl }, null, { address: few, principal: many });
+    const from = (address: string, path?: string) => answers(server, 4, { 'x-forwarded-for': address }, path);
+    const all = await from('203.0.113.7');
+    expect(all.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
+    expect(all[3]!.json.error).toMatchObject({ code: 'RATE_LIMITED', details: { retryAfterSeconds: 10 } });
+    expect(all[3]!.headers['retry-after']).toBe('10');
+    expect(limited(await from('203.0.113.8'))).toBe(1);
+    for (const path of ['/healthz', '/readyz', '/metrics'])
+      expect(limited(await from('203.0.113.7', path))).toBe(0);
+    // One customer's addresses are one visitor.
+    const six = [1, 2, 3, 4].map((n) => answers(server, 1, { 'x-forwarded-for': `2001:db8::${n}` }));
+    expect(limited((await Promise.all(six)).flat())).toBe(1);
+  });
+
+  test('what a visitor says of his address is believed of known proxies only', async () => {
+    const server = await serve({ publicUrl, trustedProxies: ['192.0.2.1'] }, null, { address: few });
+    const all = await Promise.all(
+      [1, 2, 3, 4].map((n) => answers(server, 1, { 'x-forwarded-for': `203.0.113.${n}` })),
+    );
+    expect(limited(all.flat())).toBe(1);
+  });
+
+  test('by principal, whatever address he comes from and whichever of his keys he uses', async () => {
+    const server = await serve({ publicUrl }, null, { address: many, principal: few });
+    const ofBob = await Promise.all(
+      [1, 2].map(async () => {
+        const made = await ask(hub, 'POST', '/api/v1/keys', { key: hub.keys.admin, body: { user: 'bob' } });
+        return made.json.key as string;
+      }),
+    );
+    const ask1 = (key: string, n: number) =>
+      ask(server, 'GET', '/api/v1/whoami', { key, headers: { 'x-forwarded-for': `203.0.113.${n}` } });
+    const all = [];
+    for (const n of [1, 2, 3, 4]) all.push(await ask1(ofBob[n % 2]!, n));
+    expect(all.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
+    expect((await ask1(hub.keys.read, 9)).status).toBe(200);
+  });
+
+  test('whoever works on the hub’s own machine is hardly limited', async () => {
+    const server = await serve({}, null, { address: few, principal: few });
+    expect(limited(await answers(server, 10, {}))).toBe(0);
+    // Through a proxy nobody is.
+    expect(limited(await answers(server, 4, { via: '1.1 proxy' }))).toBe(1);
+  });
 });
 
 describe('keys that come with a deployment', () => {

@@ -416,6 +416,22 @@ describe('a principal bound to a tenant', () => {
   });
 });
 
+test('an operator names the tenant a request is about; who has one names no other', async () => {
+  const { key } = (await admin('POST', '/keys', { user: 'bi', tenant: 'kestrel' })).json;
+  const as = async (who: string, tenant?: string): Promise<unknown> => {
+    const headers: Record<string, string> = tenant === undefined ? {} : { 'x-bac-tenant': tenant };
+    const answer = await ask(hub, 'GET', '/api/v1/whoami', { key: who, headers });
+    return answer.status === 200 ? answer.json.tenant : code(answer);
+  };
+  const { admin: operator } = hub.keys;
+  expect(await as(operator)).toBeNull();
+  expect(await as(operator, 'aurora')).toBe('aurora');
+  for (const none of ['nowhere', '', "a' OR 1=1", 'x'.repeat(5000), 'aurora, kestrel'])
+    expect(await as(operator, none)).toEqual([404, 'TENANT_NOT_FOUND']);
+  expect([await as(key), await as(key, 'kestrel')]).toEqual(['kestrel', 'kestrel']);
+  for (const other of ['aurora', 'nowhere', '']) expect(await as(key, other)).toEqual([403, 'TENANT_DENIED']);
+});
+
 describe('the audit trail', () => {
   test('has sign-ins, failed ones, changes of users and keys, and what was denied', async () => {
     const email = await person();

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { configSchema } from '#kernel';
 import { CLIENT, type TestProvider, testProvider } from '../identity/testing/provider.ts';
@@ -9,12 +12,16 @@ let hub: TestHub;
 let provider: TestProvider;
 beforeAll(async () => {
   provider = stack.use(await testProvider());
+  const folder = mkdtempSync(join(tmpdir(), 'bac-test-oidc-'));
+  stack.defer(() => rmSync(folder, { recursive: true }));
+  const secretFile = join(folder, 'secret');
+  writeFileSync(secretFile, `${CLIENT.secret}\n`);
   const issuer = {
     issuer: provider.issuer,
     claims: { tenant: 'tenant', roles: 'groups' },
     roleMap: { staff: ['sales'], chiefs: ['admin'] },
   };
-  const login = { clientId: CLIENT.id, clientSecret: CLIENT.secret, scope: 'openid email profile hub' };
+  const login = { clientId: CLIENT.id, clientSecretFile: secretFile, scope: 'openid email profile hub' };
   const config = configSchema.parse({
     http: { port: 0 },
     identity: {

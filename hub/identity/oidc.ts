@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { JWTPayload } from 'jose';
 import type { Pool } from 'pg';
-import { audit, type IssuerConfig, type Principal, userError } from '#kernel';
+import { audit, HubError, type IssuerConfig, type Principal, userError } from '#kernel';
 import type { Authenticator } from './authenticator.ts';
 import { assertKnown, claimAt, principalOfClaims } from './claims.ts';
 import { cookieName, cookieOf, setCookie } from './cookies.ts';
@@ -142,7 +143,8 @@ async function exchange(
   login: { readonly nonce: string; readonly verifier: string },
   redirectUri: string,
 ): Promise<JWTPayload & { sub: string }> {
-  const { clientId, clientSecret } = issuer.config.login!;
+  const { clientId } = issuer.config.login!;
+  const clientSecret = secretOf(issuer.config);
   const discovery = await issuer.provider.discovery();
   if (discovery.token_endpoint === undefined) throw providerError('it has no token endpoint');
   const methods = discovery.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
@@ -174,6 +176,19 @@ async function exchange(
     return claims;
   const info = await fetchJson(more, { headers: { authorization: `Bearer ${body.access_token}` } });
   return info.ok && info.body.sub === claims.sub ? { ...info.body, ...claims } : claims;
+}
+
+/** PROVIDER_SECRET_MISSING (fatal) if its file cannot be read. */
+function secretOf({ name, login }: IssuerConfig): string | undefined {
+  if (login?.clientSecretFile === undefined) return login?.clientSecret;
+  try {
+    return readFileSync(login.clientSecretFile, 'utf8').trim();
+  } catch (cause) {
+    throw new HubError('PROVIDER_SECRET_MISSING', `The client secret of provider "${name}" cannot be read.`, {
+      next: 'Look at identity.issuers[].login.clientSecretFile.',
+      cause,
+    });
+  }
 }
 
 /** RFC 6749, 2.3.1: both parts form-encoded. */

@@ -43,26 +43,32 @@ export function meRoutes({ pool, identity }: RouteContext): Route[] {
     route({
       method: 'GET',
       path: '/api/v1/whoami',
-      summary: 'The principal of this request',
+      summary: 'The principal of this request, and the tenant it is about',
       scope: null,
       tenantSafe: true,
       answer: 'The principal, and `via`: local, session, key or token.',
       handle: async ({ principal, request }) => ({
         ...principal,
+        tenant: await identity.tenantOf(request, principal),
         via: (await authenticator.identify(request))?.via,
       }),
     }),
     route({
       method: 'GET',
       path: '/api/v1/me/sessions',
-      summary: 'One’s own sessions',
+      summary: 'One’s own sessions, and how the account is secured',
       scope: null,
       tenantSafe: true,
-      answer: 'The sessions, `current` being this one.',
+      answer:
+        'The sessions, `current` being this one; whether the account has a password and a second factor.',
       handle: async ({ request }) => {
         const { user, session } = await own(request);
         const sessions = await listSessions(pool, user.id, life);
-        return { sessions: sessions.map((one) => ({ ...one, current: one.id === session })) };
+        return {
+          sessions: sessions.map((one) => ({ ...one, current: one.id === session })),
+          hasPassword: user.password !== null,
+          totp: user.totp,
+        };
       },
     }),
     route({

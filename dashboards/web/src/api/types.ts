@@ -14,6 +14,21 @@ export interface Session {
   readonly tenant: string | null;
   readonly scopes: readonly string[];
   readonly via: 'local' | 'session' | 'key' | 'token';
+  /** It is a user's own account, with sessions that can be ended. */
+  readonly account: boolean;
+}
+
+/** Answer of `/api/v1/me/sessions`. */
+export interface OwnAccount {
+  readonly sessions: readonly {
+    readonly id: string;
+    readonly address: string;
+    readonly agent: string;
+    readonly seenAt: string;
+    readonly current: boolean;
+  }[];
+  readonly hasPassword: boolean;
+  readonly totp: boolean;
 }
 
 /** Answer of `/api/v1/tables/:source/:schema/:table`. */

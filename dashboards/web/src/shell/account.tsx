@@ -1,34 +1,46 @@
+import { useState } from 'react';
 import { api } from '../api/client.ts';
 import type { Session } from '../api/types.ts';
 import { useRequest } from '../ui/use-request.ts';
+import { AccountDialog } from './account-dialog.tsx';
 import { useToast } from './toasts.tsx';
 
 /** Who is signed in, and the way out; the owner of a loopback hub may become somebody else instead. */
 export function Account({ onChange }: { onChange: (to: 'signed-out' | 'sign-in') => void }) {
   const { data } = useRequest<Session>('/session');
+  const [open, setOpen] = useState(false);
   const say = useToast();
   if (!data) return null;
   const local = data.via === 'local';
+  const gone = (): void => onChange('signed-out');
   const leave = (): void => {
     if (local) onChange('sign-in');
-    else
-      api('DELETE', '/session').then(
-        () => onChange('signed-out'),
-        (error: Error) => say('bad', error.message),
-      );
+    else api('DELETE', '/session').then(gone, (error: Error) => say('bad', error.message));
   };
+  const name = (
+    <>
+      {local ? 'Local owner' : data.user}
+      {data.tenant && <small>{data.tenant}</small>}
+    </>
+  );
   return (
     <span className="account">
-      <span
-        className="account__name hide-narrow"
-        title={data.tenant ? `Tenant ${data.tenant}` : 'All tenants'}
-      >
-        {local ? 'Local owner' : data.user}
-        {data.tenant && <small>{data.tenant}</small>}
-      </span>
+      {data.account ? (
+        <button
+          type="button"
+          className="button button--small account__name"
+          title="Your sessions, second factor and password"
+          onClick={() => setOpen(true)}
+        >
+          {name}
+        </button>
+      ) : (
+        <span className="account__name hide-narrow">{name}</span>
+      )}
       <button type="button" className="button button--small" onClick={leave}>
         {local ? 'Sign in' : 'Sign out'}
       </button>
+      {open && <AccountDialog user={data.user} onClose={() => setOpen(false)} onSignedOut={gone} />}
     </span>
   );
 }

@@ -1,7 +1,8 @@
-import { type FormEvent, useEffect, useRef, useState } from 'react';
-import { type ApiError, api, asApiError } from '../api/client.ts';
+import { useEffect, useRef, useState } from 'react';
 import { ProblemNote } from '../ui/problem-note.tsx';
+import { SecretField } from '../ui/secret-field.tsx';
 import { useRequest } from '../ui/use-request.ts';
+import { useSend } from '../ui/use-send.ts';
 
 type Way = 'account' | 'key';
 
@@ -42,26 +43,11 @@ export function Login({ onDone, onCancel }: { onDone: () => void; onCancel?: () 
   );
 }
 
-/** Sends a form's credentials; knows when it is busy and what went wrong. */
-function useSignIn(onDone: () => void) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
-  const send = (event: FormEvent, body: object): void => {
-    event.preventDefault();
-    setBusy(true);
-    api('POST', '/session', { body })
-      .then(onDone)
-      .catch((thrown) => setError(asApiError(thrown)))
-      .finally(() => setBusy(false));
-  };
-  return { busy, error, send };
-}
-
 function Account({ onDone }: { onDone: () => void }) {
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
   const [code, setCode] = useState('');
-  const { busy, error, send } = useSignIn(onDone);
+  const { busy, error, send } = useSend(onDone);
   const [asked, setAsked] = useState(false);
   const codeField = useRef<HTMLInputElement>(null);
   useEffect(() => {
@@ -72,7 +58,7 @@ function Account({ onDone }: { onDone: () => void }) {
     if (asked) codeField.current?.focus();
   }, [asked]);
   return (
-    <form className="login__fields" onSubmit={(event) => send(event, { email, password, code })}>
+    <form className="login__fields" onSubmit={(event) => send(event, '/session', { email, password, code })}>
       <label className="field">
         <span className="field__label">E-mail</span>
         <input
@@ -85,16 +71,7 @@ function Account({ onDone }: { onDone: () => void }) {
           onChange={(event) => setEmail(event.target.value)}
         />
       </label>
-      <label className="field">
-        <span className="field__label">Password</span>
-        <input
-          type="password"
-          autoComplete="current-password"
-          required
-          value={password}
-          onChange={(event) => setPassword(event.target.value)}
-        />
-      </label>
+      <SecretField label="Password" value={password} onChange={setPassword} autoComplete="current-password" />
       {asked && (
         <label className="field">
           <span className="field__label">
@@ -118,24 +95,13 @@ function Account({ onDone }: { onDone: () => void }) {
 
 function Key({ onDone }: { onDone: () => void }) {
   const [key, setKey] = useState('');
-  const { busy, error, send } = useSignIn(onDone);
+  const { busy, error, send } = useSend(onDone);
   return (
-    <form className="login__fields" onSubmit={(event) => send(event, { key })}>
+    <form className="login__fields" onSubmit={(event) => send(event, '/session', { key })}>
       <p className="muted">
         Make a key with <code>bac keys create NAME</code>.
       </p>
-      <label className="field">
-        <span className="field__label">API key</span>
-        <input
-          type="password"
-          autoComplete="off"
-          // biome-ignore lint/a11y/noAutofocus: it was just asked for
-          autoFocus
-          required
-          value={key}
-          onChange={(event) => setKey(event.target.value)}
-        />
-      </label>
+      <SecretField label="API key" value={key} onChange={setKey} autoComplete="off" autoFocus />
       {error && <ProblemNote problem={error} />}
       <Submit busy={busy} />
     </form>
