@@ -201,6 +201,12 @@ test('an account made for the provider beforehand is bound to it at the first si
     body: { email, tenant: 'aurora', provider: 'works', attributes: { region: 'north' } },
   });
   expect(made.status).toBe(201);
+  const password = { password: 'correct horse battery' };
+  const set = await ask(hub, 'POST', `/api/v1/users/${email}/password`, {
+    key: hub.keys.admin,
+    body: password,
+  });
+  expect(set.json.error.code).toBe('PASSWORD_NOT_HERE');
   const browser = new Browser();
   await browser.start();
   expect((await browser.whoami()).json).toMatchObject({ user: email, attributes: { region: 'north' } });

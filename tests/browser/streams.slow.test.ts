@@ -31,6 +31,8 @@ test.skipIf(!hasBrowser())(
   'the Streams page shows the live demo, opens a table, and takes a new source',
   async () => {
     await using hub = await testHub({ args: [], env: { BAC_DEMO_ORDERS: '1000', BAC_DEMO_RATE: '30' } });
+    const { tenants } = JSON.parse((await hub.bac('tenants', 'list', '--json')).stdout);
+    expect(tenants.map(({ id }: { id: string }) => id)).toEqual(['aurora', 'kestrel']);
     const { page, problems, close } = await open(hub);
     await page.getByText('commerce').first().waitFor();
     // Numbers change by themselves.

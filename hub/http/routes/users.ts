@@ -108,8 +108,12 @@ export function userRoutes({ pool, config }: RouteContext): Route[] {
         const issuer = config.identity.issuers.find((one) => one.name === provider);
         if (provider !== undefined && !issuer)
           throw userError('PROVIDER_NOT_FOUND', 'There is no such provider.', 'See identity.issuers.');
-        if (!issuer && password === undefined)
-          throw userError('PASSWORD_MISSING', 'A person needs a password or a provider.', 'Give one.');
+        if ((issuer === undefined) === (password === undefined))
+          throw userError(
+            'PASSWORD_MISSING',
+            'A person needs a password or a provider.',
+            'Give one of them.',
+          );
         const id = await addUser(pool, {
           kind: 'person',
           login: email,
@@ -166,6 +170,8 @@ export function userRoutes({ pool, config }: RouteContext): Route[] {
         note({ tenant: user.tenant });
         if (user.kind === 'service')
           throw userError('PASSWORD_NOT_FOR_SERVICE', 'A service account has no password.', 'Make it a key.');
+        if (user.issuer !== null)
+          throw userError('PASSWORD_NOT_HERE', 'The account signs in at a provider.', 'Change it there.');
         await changeUser(pool, user, { password: body.password });
         return { user: user.login };
       },

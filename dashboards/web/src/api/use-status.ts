@@ -1,12 +1,14 @@
 import { useEffect, useReducer } from 'react';
 import { asApiError, currentSession, isConfined } from './client.ts';
 import { TableHistory } from './table-history.ts';
-import type { Problem, Status, StatusSample } from './types.ts';
+import type { Problem, Session, Status, StatusSample } from './types.ts';
 
 export type Connection = 'connecting' | 'live' | 'lost' | 'signed-out' | 'confined';
 
 export interface LiveStatus {
   readonly connection: Connection;
+  /** Who is signed in; null until that is known. */
+  readonly session: Session | null;
   readonly status: Status | null;
   /** The hub answers but cannot read its own state. */
   readonly problem: Problem | null;
@@ -18,15 +20,33 @@ type Action =
   | { type: 'status'; status: Status }
   | { type: 'history'; samples: StatusSample[] }
   | { type: 'problem'; problem: Problem }
-  | { type: 'connection'; connection: Connection };
+  | { type: 'connection'; connection: Connection }
+  | { type: 'session'; session: Session | null };
 
 const KEEP = 300;
 const RETRY_MS = [500, 1000, 2000, 4000];
+
+const nothing = (): LiveStatus => ({
+  connection: 'connecting',
+  session: null,
+  status: null,
+  problem: null,
+  samples: [],
+  tables: new TableHistory(),
+});
 
 function reduce(live: LiveStatus, action: Action): LiveStatus {
   switch (action.type) {
     case 'connection':
       return { ...live, connection: action.connection };
+    case 'session': {
+      const { session } = action;
+      // What one user saw is not for the next.
+      const kept = session?.user === live.session?.user ? live : nothing();
+      if (!session) return { ...kept, session, connection: 'signed-out' };
+      const open = kept.connection === 'signed-out' ? 'connecting' : kept.connection;
+      return { ...kept, session, connection: isConfined(session) ? 'confined' : open };
+    }
     case 'problem':
       return { ...live, connection: 'live', problem: action.problem };
     case 'history':
@@ -47,13 +67,7 @@ function reduce(live: LiveStatus, action: Action): LiveStatus {
  * tells a lost connection from a missing sign-in and from a user who may not see it.
  */
 export function useStatus(): LiveStatus & { retry: () => void } {
-  const [live, dispatch] = useReducer(reduce, null, () => ({
-    connection: 'connecting' as Connection,
-    status: null,
-    problem: null,
-    samples: [],
-    tables: new TableHistory(),
-  }));
+  const [live, dispatch] = useReducer(reduce, null, nothing);
   const [round, retry] = useReducer((count: number) => count + 1, 0);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new round is a new connection
@@ -71,8 +85,8 @@ export function useStatus(): LiveStatus & { retry: () => void } {
       try {
         const session = await currentSession();
         if (ended) return;
-        if (!session) return dispatch({ type: 'connection', connection: 'signed-out' });
-        if (isConfined(session)) return dispatch({ type: 'connection', connection: 'confined' });
+        dispatch({ type: 'session', session });
+        if (!session || isConfined(session)) return;
       } catch (error) {
         if (!ended && asApiError(error).code !== '') later();
         return;

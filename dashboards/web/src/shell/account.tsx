@@ -1,17 +1,19 @@
 import { useState } from 'react';
 import { api } from '../api/client.ts';
 import type { Session } from '../api/types.ts';
-import { useRequest } from '../ui/use-request.ts';
 import { AccountDialog } from './account-dialog.tsx';
 import { useToast } from './toasts.tsx';
 
+interface AccountProps {
+  readonly session: Session;
+  readonly onChange: (to: 'signed-out' | 'sign-in') => void;
+}
+
 /** Who is signed in, and the way out; the owner of a loopback hub may become somebody else instead. */
-export function Account({ onChange }: { onChange: (to: 'signed-out' | 'sign-in') => void }) {
-  const { data } = useRequest<Session>('/session');
+export function Account({ session, onChange }: AccountProps) {
   const [open, setOpen] = useState(false);
   const say = useToast();
-  if (!data) return null;
-  const local = data.via === 'local';
+  const local = session.via === 'local';
   const gone = (): void => onChange('signed-out');
   const leave = (): void => {
     if (local) onChange('sign-in');
@@ -19,13 +21,13 @@ export function Account({ onChange }: { onChange: (to: 'signed-out' | 'sign-in')
   };
   const name = (
     <>
-      {local ? 'Local owner' : data.user}
-      {data.tenant && <small>{data.tenant}</small>}
+      {local ? 'Local owner' : session.user}
+      {session.tenant && <small>{session.tenant}</small>}
     </>
   );
   return (
     <span className="account">
-      {data.account ? (
+      {session.account ? (
         <button
           type="button"
           className="button button--small account__name"
@@ -40,7 +42,7 @@ export function Account({ onChange }: { onChange: (to: 'signed-out' | 'sign-in')
       <button type="button" className="button button--small" onClick={leave}>
         {local ? 'Sign in' : 'Sign out'}
       </button>
-      {open && <AccountDialog user={data.user} onClose={() => setOpen(false)} onSignedOut={gone} />}
+      {open && <AccountDialog user={session.user} onClose={() => setOpen(false)} onSignedOut={gone} />}
     </span>
   );
 }

@@ -55,7 +55,7 @@ export function Header({ live, onAdd, onShortcuts, onAccount }: HeaderProps) {
             <i aria-hidden="true" />
             {WORDS[live.connection]}
           </span>
-          <Account onChange={onAccount} />
+          {live.session && <Account session={live.session} onChange={onAccount} />}
           <button
             type="button"
             className="button button--icon hide-narrow"
