@@ -31,6 +31,7 @@ export function appRoutes({ services, streams }: RouteContext): Route[] {
       path: '/api/v1/apps',
       summary: 'The apps, their versions in force, and what became of the newest apply',
       scope: 'read',
+      tenantSafe: true, // definitions are the same for all tenants
       answer: 'The apps.',
       handle: async () => ({ apps: await apps.list() }),
     }),
@@ -39,6 +40,7 @@ export function appRoutes({ services, streams }: RouteContext): Route[] {
       path: '/api/v1/apps/:name',
       summary: 'One app: its definition in force and all its versions',
       scope: 'read',
+      tenantSafe: true,
       params: named,
       answer: 'The app.',
       handle: ({ params }) => apps.show(params.name),
