@@ -180,7 +180,13 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       // A link on another site brings no cookie along: it must not cost a user his session. The page asks again.
       if (request.headers['sec-fetch-site'] === 'cross-site') return;
       const cookie = ownCookie(request);
-      if (signedOf(cookie) || (await sessionOf(pool, cookie, life))) return;
+      // Without the database nobody can tell: the page comes all the same, and the cookie is left alone.
+      const inUse = (): Promise<boolean> =>
+        sessionOf(pool, cookie, life).then(
+          (session) => session !== null,
+          () => true,
+        );
+      if (signedOf(cookie) || (await inUse())) return;
       issueSigned(request, reply, null);
     },
     async login(request, reply, key) {

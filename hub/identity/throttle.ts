@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import { HubError } from '#kernel';
+import { visitorOf } from './limits.ts';
 
 /**
  * Holds back guessing. Each attempt is counted before it is tried, so any number at once gain nothing;
@@ -39,7 +40,7 @@ export interface Attempt {
 export async function beginAttempt(pool: Pool, login: string, address: string): Promise<Attempt> {
   // Logins as they were typed may be anything, a password among them: kept as a hash only.
   const account = `account:${createHash('sha256').update(login).digest('base64url')}`;
-  const place = `address:${address}`;
+  const place = `address:${visitorOf(address)}`;
   await count(pool, place, ADDRESS);
   try {
     await count(pool, account, ACCOUNT);
