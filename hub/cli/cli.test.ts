@@ -138,6 +138,36 @@ describe('verify', () => {
   });
 });
 
+test('an app from the command line: new, plan, apply, list, show, status, rollback', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'bac-test-app-'));
+  const file = join(dir, 'garden', 'app.yaml');
+  try {
+    expect(document(await bac('app', 'new', 'garden', '--in', dir, '--json'))).toEqual({ file });
+    expect(await bac('app', 'new', 'garden', '--in', dir)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('FILE_EXISTS'),
+    });
+    const plan = await bac('app', 'plan', file);
+    expect(plan.stdout).toMatch(/^garden \(Garden\): new\n\nDatabase\n/);
+    expect(plan.stdout).toMatch(/business\.garden_item +is made/);
+    expect(plan.stdout).toContain('from now on: garden.item: everyone may read, create, update and comment');
+    const unasked = await bac('app', 'apply', file);
+    expect([unasked.code, unasked.stdout]).toEqual([1, '']);
+    expect(unasked.stderr).toContain('[CONFIRMATION_NEEDED]\nLook at the plan, then add --yes.');
+    const applied = await bac('app', 'apply', file, '--yes', '--wait', '--json');
+    expect(applied.stderr).toContain('the new definitions are in force\n');
+    expect(JSON.parse(applied.stdout)).toMatchObject({ ok: true, apps: [{ app: 'garden', version: 1 }] });
+    expect((await bac('app', 'apply', file)).stdout).toBe('Everything is so already.\n');
+    expect((await bac('app', 'list')).stdout).toMatch(/garden +Garden +1 +2 +applied .* admin\n/);
+    expect(document(await bac('status', '--json')).apps).toMatchObject([{ name: 'garden', version: 1 }]);
+    expect((await bac('app', 'show', 'garden')).stdout).toContain('app:\n  name: garden');
+    expect((await bac('app', 'rollback', 'garden', '--yes')).stderr).toContain('[ROLLBACK_NOTHING]');
+    expect((await bac('app', 'show', 'gardn')).stderr).toContain('Did you mean "garden"?');
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
 test('dead letters are listed, and discarded only when named', async () => {
   await hub.pool.query(
     `INSERT INTO bac.dead_letters (id, source, schema_name, table_name, topic, partition, log_offset, error_code, error)

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { type AppRegistry, watchApps } from '#apps';
+import type { AppRegistry } from '#apps';
 import {
   addSource,
   type EngineSetup,
@@ -12,7 +12,7 @@ import {
 } from '#cdc';
 import { discardDeadLetters, replayDeadLetters } from '#clickhouse';
 import { usesKafka } from '#stream';
-import { appsService, openRegistry } from '../apps/index.ts';
+import { appsService, openApps, openRegistry } from '../apps/index.ts';
 import { createHttpServer, type HubServices } from '../http/index.ts';
 import { readHubFile } from '../state/index.ts';
 import type { Role, RoleContext } from './context.ts';
@@ -23,12 +23,13 @@ const WEB_ROOT = fileURLToPath(new URL('../../dashboards/web/dist', import.meta.
 export async function runApi(context: RoleContext): Promise<Role> {
   const { settings } = context;
   const registry = openRegistry({ ...context, postgresUrl: settings.postgresUrl });
-  const watch = await watchApps({ ...context, onChange: () => {} });
+  const apps = await openApps({ ...context, postgresUrl: settings.postgresUrl });
   const server = createHttpServer({
     ...context,
     config: settings.config,
     version: settings.version,
     services: services(context, registry),
+    ...(apps ? { apps } : {}),
     webRoot: WEB_ROOT,
     sessionSecret: settings.sessionSecret,
     addresses: () => readHubFile(settings.stateRoot)?.addresses ?? {},
@@ -38,12 +39,12 @@ export async function runApi(context: RoleContext): Promise<Role> {
   const settled = registry.settle();
   return {
     facts: { port },
-    stats: () => ({ apps: watch.revision() }),
+    stats: () => (apps ? { apps: apps.revision() } : {}),
     async stop() {
       await server.close();
       await registry.close();
       await settled;
-      await watch.stop();
+      await apps?.close();
     },
   };
 }

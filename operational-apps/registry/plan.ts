@@ -28,7 +28,8 @@ export async function planChange(
   const { apps, given } = candidate(inForce, files);
   const names = new Set(given.map(({ app }) => app.name));
   const { steps: all } = await planApps(client, apps);
-  const steps = ownSteps(all, await leftSteps(client, inForce), names);
+  const others = new Set(apps.map(({ name }) => name).filter((name) => !names.has(name)));
+  const steps = ownSteps(all, await leftSteps(client, inForce), others);
   const planned = await Promise.all(
     given.map(async ({ app, file }) => {
       const current = inForce.versions.find((version) => version.app === app.name);

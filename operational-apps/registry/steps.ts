@@ -2,7 +2,7 @@ import type { PlanStep } from '../planner/index.ts';
 
 const QUOTED = '"((?:[^"]|"")+)"';
 const OBJECT = new RegExp(`${QUOTED}\\.${QUOTED}`);
-const SCHEMA = new RegExp(`^CREATE SCHEMA ${QUOTED}`);
+const SCHEMA = new RegExp(`^(?:CREATE|GRANT|REVOKE)[^"]* SCHEMA ${QUOTED}`);
 const plain = (ident: string): string => ident.replaceAll('""', '"');
 
 /** Schema and, unless the step is about the schema itself, the object a step changes. */
@@ -17,15 +17,15 @@ export function objectOf({
 
 /**
  * The steps of a change alone: what was left of other apps before (drops nobody confirmed, say) is not
- * this change's to do. `before`: the plan of what is in force already.
+ * this change's to do. `before`: the plan of what is in force already; `others`: the apps it has besides.
  */
 export function ownSteps(
   steps: readonly PlanStep[],
   before: readonly PlanStep[],
-  apps: ReadonlySet<string>,
+  others: ReadonlySet<string>,
 ): PlanStep[] {
   const left = new Set(before.map(({ sql }) => sql));
-  return steps.filter((step) => !left.has(step.sql) || apps.has(objectOf(step)?.schema ?? ''));
+  return steps.filter((step) => !left.has(step.sql) || !others.has(objectOf(step)?.schema ?? ''));
 }
 
 /** What is lost by a destructive step, in words. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Where the test files of one run keep what they all begin with; its name goes to them in the environment. */
-export const SHELF = 'BAC_TEST_SHELF';
+export const SHELF = 'HUB_TEST_SHELF';
 
 /** vitest's global setup: an empty shelf for the run, removed after it. */
 export function setup(): () => void {

@@ -1,0 +1,81 @@
+import type { Pool } from 'pg';
+import {
+  type AppsRuntime,
+  type ChangeFeed,
+  createAppsRuntime,
+  createChangeFeed,
+  type Denied,
+  prepareAppsLogin,
+  watchApps,
+} from '#apps';
+import { audit, type ChangeLog, type Logger, toHubError } from '#kernel';
+import { OPERATIONAL_SOURCE } from './source.ts';
+
+export interface OpenAppsOptions {
+  /** As the owner of the hub's state. */
+  readonly pool: Pool;
+  readonly log: ChangeLog;
+  readonly logger: Logger;
+  readonly postgresUrl: string;
+}
+
+/** The records engine of one process, always with the definitions in force. */
+export interface OpenApps {
+  readonly runtime: AppsRuntime;
+  readonly feed: ChangeFeed;
+  /** Of the definitions this process works by. */
+  revision(): string;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the records engine and follows the definitions in force. null, and a warning with what to do, where
+ * the database lets the hub make no login for it: everything else works all the same.
+ */
+export async function openApps({
+  pool,
+  log,
+  logger,
+  postgresUrl,
+}: OpenAppsOptions): Promise<OpenApps | null> {
+  let url: string;
+  try {
+    url = await prepareAppsLogin(pool, postgresUrl);
+  } catch (thrown) {
+    const error = toHubError(thrown);
+    if (error.code !== 'APPS_LOGIN_REFUSED') throw thrown;
+    logger.error({ err: error, next: error.next }, 'records of apps are not served');
+    return null;
+  }
+  const runtime = createAppsRuntime({
+    url,
+    apps: [],
+    logger,
+    onDenied: (denied) => noteDenied(pool, logger, denied),
+  });
+  const feed = createChangeFeed({ log, source: OPERATIONAL_SOURCE, logger });
+  const watch = await watchApps({ pool, log, logger, onChange: ({ apps }) => runtime.use(apps) });
+  runtime.use(watch.first.apps);
+  return {
+    runtime,
+    feed,
+    revision: () => watch.revision(),
+    async close() {
+      await watch.stop();
+      await feed.close();
+      await runtime.close();
+    },
+  };
+}
+
+function noteDenied(pool: Pool, logger: Logger, { principal, call, entity, operation, code }: Denied): void {
+  audit(pool, {
+    principal,
+    surface: call.surface,
+    action: operation,
+    entity,
+    outcome: 'denied',
+    code,
+    ...(call.requestId === undefined ? {} : { requestId: call.requestId }),
+  }).catch((err: unknown) => logger.warn({ err }, 'denial not in the audit trail'));
+}
