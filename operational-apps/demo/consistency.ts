@@ -26,9 +26,9 @@ const RULES: Readonly<Record<string, string>> = {
     WHERE coalesce(r.amount, 0) <> o.refunded_total OR o.refunded_total > o.total`,
   'a return is worth its lines': `
     SELECT r.id FROM commerce.return_order r
-    LEFT JOIN (SELECT return_order_id, sum(amount) AS amount FROM commerce.return_line GROUP BY 1) l
+    LEFT JOIN (SELECT return_order_id, sum(amount) AS amount, sum(tax) AS tax FROM commerce.return_line GROUP BY 1) l
       ON l.return_order_id = r.id
-    WHERE l.amount IS DISTINCT FROM r.amount`,
+    WHERE (l.amount, l.tax) IS DISTINCT FROM (r.amount, r.tax)`,
   'an order that has left has one shipment, others none': `
     SELECT o.id FROM commerce."order" o LEFT JOIN commerce.shipment s ON s.order_id = o.id
     GROUP BY o.id, o.status

@@ -177,6 +177,7 @@ function maybeReturn(
   const whole = order.lines.length === 1 || chance.chance(0.35);
   const lines = whole ? order.lines : [chance.pick(order.lines)];
   const amount = lines.reduce((sum, line) => sum + line.net + line.tax, 0);
+  const tax = lines.reduce((sum, line) => sum + line.tax, 0);
   const id = world.id('commerce.return_order');
   const updated = status === 'requested' ? requestedAt : status === 'received' ? receivedAt : decidedAt;
   world.emit('commerce.return_order', {
@@ -189,6 +190,7 @@ function maybeReturn(
     requested_at: instant(requestedAt),
     received_at: status === 'requested' ? null : instant(receivedAt),
     amount: money(amount),
+    tax: money(tax),
     currency: tenant.currency,
     ...stamps(requestedAt, updated),
   });
@@ -198,7 +200,6 @@ function maybeReturn(
       shop.stock.move(line.variant.id, order.location, line.quantity, 'return', order.id, receivedAt);
     const cost = lines.reduce((sum, line) => sum + line.quantity * line.variant.cost, 0);
     order.sale.returned(id, cost, receivedAt);
-    const tax = lines.reduce((sum, line) => sum + line.tax, 0);
     writeRefund(shop, order, payment, id, amount - tax, tax, decidedAt);
   }
   return {
@@ -218,6 +219,7 @@ function writeReturnLine(shop: Shop, parent: number, line: Line, position: numbe
     variant_id: line.variant.id,
     quantity: line.quantity,
     amount: money(line.net + line.tax),
+    tax: money(line.tax),
     currency: shop.tenant.currency,
     ...stamps(at, at),
   });
@@ -242,6 +244,7 @@ function writeRefund(
     return_order_id: returned,
     payment_id: payment,
     amount: money(net + tax),
+    tax: money(tax),
     currency: shop.tenant.currency,
     reference,
     refunded_at: instant(at),

@@ -39,9 +39,9 @@ test('create, get, list, update, transition over the demo apps', async () => {
   await expect(
     records.update('crm.account', account.id, { name: 'x' }, { version: 1 }),
   ).rejects.toMatchObject({ code: 'VERSION_STALE' });
-  const active = await records.transition('crm.account', account.id, 'active');
+  const active = await records.transition('crm.account', account.id, 'activate');
   expect(active).toMatchObject({ status: 'active' });
-  await expect(records.transition('crm.account', account.id, 'active')).rejects.toMatchObject({
+  await expect(records.transition('crm.account', account.id, 'activate')).rejects.toMatchObject({
     code: 'TRANSITION_REFUSED',
   });
   const page = await records.list('crm.account', {
@@ -51,7 +51,7 @@ test('create, get, list, update, transition over the demo apps', async () => {
   });
   expect(page).toMatchObject({ rows: [{ record: { id: account.id } }], total: 1, hasMore: false });
   expect(await records.timeline.list('crm.account', account.id)).toMatchObject([
-    { kind: 'transition', name: 'active', changes: [{ field: 'status', old: 'prospect', new: 'active' }] },
+    { kind: 'transition', name: 'activate', changes: [{ field: 'status', old: 'prospect', new: 'active' }] },
     { kind: 'updated', changes: [{ field: 'name', old: 'Ann', new: 'Ann B.' }] },
     { kind: 'created', actor: 'ann@one.example' },
   ]);

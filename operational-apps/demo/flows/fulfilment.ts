@@ -160,6 +160,7 @@ export const requestReturn: Flow = async (context) => {
     order_id: order.id,
     reason: random.pick(['size', 'damaged', 'not_as_described', 'changed_mind', 'late']),
     amount: money(lines.reduce((sum, line) => sum + worth(line), 0)),
+    tax: money(lines.reduce((sum, line) => sum + cents(line.tax), 0)),
     currency: shop.tenant.currency,
   });
   const [first, ...rest] = lines.map((line, index) => ({
@@ -169,6 +170,7 @@ export const requestReturn: Flow = async (context) => {
     variant_id: line.variant_id,
     quantity: line.quantity,
     amount: money(worth(line)),
+    tax: line.tax,
     currency: shop.tenant.currency,
   }));
   await insert(context, 'commerce.return_line', first!, ...rest);
@@ -256,6 +258,7 @@ async function refund(
     return_order_id: returned,
     payment_id: payment.id,
     amount: money(net + tax),
+    tax: money(tax),
     currency: context.shop.tenant.currency,
     reference,
   });
