@@ -1,3 +1,4 @@
+import { benchApi } from './api.ts';
 import { benchCdc } from './cdc.ts';
 import { benchFreshness } from './freshness.ts';
 import { benchSnapshot } from './snapshot.ts';
@@ -15,4 +16,5 @@ export const BENCHMARKS = {
   snapshot: (runs?: number) => benchSnapshot({ ...(runs === undefined ? {} : { runs }) }),
   freshness: () => benchFreshness(),
   transaction: () => benchTransaction(),
+  api: () => benchApi(),
 } as const;

@@ -5,4 +5,5 @@ export {
   type GraphqlCaller,
   type GraphqlHandler,
   type GraphqlOptions,
+  type GraphqlRequest,
 } from './server.ts';

@@ -77,7 +77,8 @@ interface Answer {
 
 const post = (body: object, principal: Principal = worker, signal?: AbortSignal): Promise<Response> =>
   handler(
-    new Request('http://hub.invalid/graphql', {
+    {
+      url: '/graphql',
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -85,7 +86,7 @@ const post = (body: object, principal: Principal = worker, signal?: AbortSignal)
       },
       body: JSON.stringify(body),
       ...(signal ? { signal } : {}),
-    }),
+    },
     { principal, requestId: 'test' },
   );
 const ask = async (query: string, variables: Values = {}, principal?: Principal): Promise<Answer> =>

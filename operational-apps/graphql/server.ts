@@ -26,7 +26,17 @@ export interface GraphqlCaller {
   readonly requestId: string;
 }
 
-export type GraphqlHandler = (request: Request, caller: GraphqlCaller) => Promise<Response>;
+/** An HTTP request as far as GraphQL over HTTP is concerned. */
+export interface GraphqlRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal?: AbortSignal;
+}
+
+export type GraphqlHandler = (request: GraphqlRequest, caller: GraphqlCaller) => Promise<Response>;
 
 const MAX_TOKENS = 8000;
 
@@ -59,7 +69,7 @@ export function createGraphqlHandler(options: GraphqlOptions): GraphqlHandler {
     },
     plugins: [bounded(limits), persistedQueries()],
   });
-  return async (request, caller) => yoga.fetch(request, { caller });
+  return async ({ url, ...init }, caller) => yoga.fetch(`http://hub.invalid${url}`, init, { caller });
 }
 
 interface Execution {

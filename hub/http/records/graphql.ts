@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { GraphqlHandler } from '#apps';
+import type { GraphqlHandler, GraphqlRequest } from '#apps';
 import type { Principal } from '#kernel';
 import type { OpenStreams } from '../streams.ts';
 
@@ -20,25 +20,22 @@ export function mountGraphql(
     handler: async (request, reply) => {
       const principal = await callerOf(request);
       const abort = new AbortController();
-      reply.raw.once('close', () => abort.abort());
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableFinished) abort.abort();
+      });
       const response = await graphql(toRequest(request, abort.signal), { principal, requestId: request.id });
       return answer(reply, response, streams, () => abort.abort());
     },
   });
 }
 
-function toRequest(request: FastifyRequest, signal: AbortSignal): Request {
-  const headers = new Headers();
+function toRequest(request: FastifyRequest, signal: AbortSignal): GraphqlRequest {
+  const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers))
-    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
-  const hasBody = request.method !== 'GET' && request.body !== undefined && request.body !== null;
-  if (hasBody) headers.delete('content-length');
-  return new Request(new URL(request.url, 'http://hub.invalid'), {
-    method: request.method,
-    headers,
-    signal,
-    ...(hasBody ? { body: JSON.stringify(request.body) } : {}),
-  });
+    if (typeof value === 'string' && name !== 'content-length') headers[name] = value;
+  const { method, body } = request;
+  const hasBody = method !== 'GET' && body !== undefined && body !== null;
+  return { method, url: request.url, headers, signal, ...(hasBody ? { body: JSON.stringify(body) } : {}) };
 }
 
 async function answer(

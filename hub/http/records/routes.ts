@@ -42,7 +42,8 @@ const reads = (records: RecordsOf): Route[] => [
     scope: 'read',
     params: entity,
     query: listParameters,
-    answer: '`records`, and `next` (for `after`) and `previous` (for `before`) where there are more.',
+    answer:
+      '`records`; `next` (for `after`) and `previous` (for `before`) where there are more; `end`, to ask later for what has come since.',
     handle: async ({ params, query, request, principal, signal }) => {
       const wanted = toListQuery(query);
       const page = await (await records(request, principal, signal)).list(pathOf(params), wanted);

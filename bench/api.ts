@@ -1,0 +1,218 @@
+import pg from 'pg';
+import { demoApps, fillDemo, shippedFiles } from '#apps';
+import { createApiKey } from '#hub';
+import { systemPrincipal } from '#kernel';
+import { type Client, httpClient, oneByOne, openLoop, type Shot } from './support/http-load.ts';
+import { openRig, peakMemoryMiB, type Rig } from './support/rig.ts';
+
+export interface ApiOptions {
+  readonly seconds?: number;
+  readonly rate?: number;
+  readonly rows?: number;
+  readonly orders?: number;
+}
+
+const TENANT = 'aurora';
+const ITEMS = `
+app: { name: bench, label: Bench }
+permissions: [{ role: everyone, can: all }]
+entities:
+  item:
+    titleField: name
+    fields:
+      name: { type: text, required: true, indexed: true }
+      amount: { type: money, currency: EUR, required: true, indexed: true }
+      quantity: { type: integer, required: true, indexed: true }
+      kind: { type: select, options: { a: A, b: B, c: C }, required: true, indexed: true }
+      due_on: { type: date, indexed: true }
+      placed_at: { type: dateTime, required: true, indexed: true }
+`;
+/** Fields whose lists are asked for, forward and backward. */
+const SORTS = ['id', 'name', 'amount', 'quantity', 'kind', 'due_on', 'placed_at', 'created_at'];
+
+/**
+ * The apps' API: mixed reads and writes over GraphQL and REST at a steady rate, single reads beside a bare query of
+ * the same row, and pages of a large table by every indexed sort. The api role is one process, so one core.
+ */
+export async function benchApi({
+  seconds = 30,
+  rate = 500,
+  rows = 1_000_000,
+  orders = 20_000,
+}: ApiOptions = {}): Promise<object> {
+  await using rig = await openRig();
+  await fillDemo({ url: rig.url, seed: 42, orders });
+  const api = await rig.start('api');
+  const url = `http://127.0.0.1:${(api.facts as { port: number }).port}`;
+  await applyApps(rig, url);
+  await fillItems(rig, rows);
+  const key = await createApiKey(rig.pool, {
+    tenant: TENANT,
+    user: 'bench@aurora.example',
+    roles: ['admin'],
+    attributes: {},
+    scopes: ['read', 'write'],
+  });
+  const client = httpClient(url, { authorization: `Bearer ${key}` });
+  try {
+    const ids = await idsOf(rig);
+    await openLoop(client, 100, 5, mixed(ids)); // warms the code and the caches
+    return {
+      benchmark: 'api',
+      singleReads: await singleReads(rig, client, ids),
+      mixed: await openLoop(client, rate, seconds, mixed(ids)),
+      lists: await lists(client, rows),
+      peakMemoryMiB: peakMemoryMiB(api.pid),
+    };
+  } finally {
+    client.close();
+  }
+}
+
+/** Puts the shipped apps and the one with the large table in force, as an operator would. */
+async function applyApps(rig: Rig, url: string): Promise<void> {
+  const key = await createApiKey(rig.pool, systemPrincipal('bench'));
+  const admin = httpClient(url, { authorization: `Bearer ${key}` });
+  const files = [...(await shippedFiles(await demoApps())), { file: 'bench.yaml', content: ITEMS }];
+  const { text } = await admin.send({
+    method: 'POST',
+    path: '/api/v1/apps/apply',
+    body: JSON.stringify({ files }),
+  });
+  admin.close();
+  if (!text.includes('"type":"result"')) throw new Error(`the apps were not applied: ${text.slice(-2000)}`);
+}
+
+async function fillItems(rig: Rig, rows: number): Promise<void> {
+  await rig.pool.query(
+    `INSERT INTO bench.item (tenant_id, name, amount, quantity, kind, due_on, placed_at)
+     SELECT $1, 'item ' || md5(g::text), (hashint8(g) & 1048575) / 100.0, g % 1000, chr(97 + (g % 3)::int),
+            CASE WHEN g % 10 = 0 THEN NULL ELSE date '2024-01-01' + (g % 900)::int END,
+            timestamptz '2024-01-01' + g * interval '1 minute'
+     FROM generate_series(1, $2::bigint) g`,
+    [TENANT, rows],
+  );
+  await rig.pool.query('VACUUM ANALYZE bench.item');
+}
+
+interface Ids {
+  readonly accounts: readonly string[];
+  readonly orders: readonly string[];
+  readonly items: number;
+}
+
+async function idsOf(rig: Rig): Promise<Ids> {
+  const of = async (table: string): Promise<string[]> => {
+    const { rows } = await rig.pool.query<{ id: string }>(
+      `SELECT id FROM ${table} WHERE tenant_id = $1 ORDER BY id LIMIT 20000`,
+      [TENANT],
+    );
+    return rows.map((row) => row.id);
+  };
+  const { rows } = await rig.pool.query<{ n: number }>('SELECT max(id)::int AS n FROM bench.item');
+  return { accounts: await of('crm.account'), orders: await of('commerce.order'), items: rows[0]!.n };
+}
+
+const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)]!;
+
+const graphql = (query: string, variables: object): Shot => ({
+  method: 'POST',
+  path: '/graphql',
+  body: JSON.stringify({ query, variables }),
+});
+
+const ORDER = `query Order($id: ID!) { commerceOrder(id: $id) { id number status total placed_at
+  customer { id name } lines { title quantity net } } }`;
+const ACCOUNTS = `query Accounts($region: String) { crmAccounts(first: 25, sort: [created_at_desc], filter: { region: { eq: $region } }) {
+  nodes { id number name status owner { name } } pageInfo { endCursor } } }`;
+/** Six reads to one write, over both surfaces. */
+function mixed(ids: Ids): () => { kind: string; shot: Shot } {
+  const kinds: readonly (readonly [string, number, () => Shot])[] = [
+    ['graphql order with lines', 3, () => graphql(ORDER, { id: pick(ids.orders) })],
+    ['graphql account list', 2, () => graphql(ACCOUNTS, { region: pick(['DE', 'FR', 'ES', 'IT', 'NL']) })],
+    ['rest account', 3, () => ({ method: 'GET', path: `/api/v1/records/crm/account/${pick(ids.accounts)}` })],
+    [
+      'rest item list',
+      2,
+      () => ({ method: 'GET', path: `/api/v1/records/bench/item?sort=-${pick(SORTS.slice(1))}&first=25` }),
+    ],
+    [
+      'rest item update',
+      1,
+      () => ({
+        method: 'PATCH',
+        path: `/api/v1/records/bench/item/${1 + Math.floor(Math.random() * ids.items)}`,
+        body: JSON.stringify({ quantity: Math.floor(Math.random() * 1000) }),
+      }),
+    ],
+    [
+      'graphql create',
+      1,
+      () =>
+        graphql(CREATE_ITEM, {
+          input: {
+            name: 'new item',
+            amount: '12.50',
+            quantity: 3,
+            kind: 'a',
+            placed_at: new Date().toISOString(),
+          },
+        }),
+    ],
+  ];
+  const bag = kinds.flatMap(([kind, weight, make]) => Array.from({ length: weight }, () => ({ kind, make })));
+  return () => {
+    const { kind, make } = pick(bag);
+    return { kind, shot: make() };
+  };
+}
+
+const CREATE_ITEM = 'mutation Add($input: BenchItemCreateInput!) { createBenchItem(input: $input) { id } }';
+const ACCOUNT_QUERY = 'query One($id: ID!) { crmAccount(id: $id) { id number name status region currency } }';
+
+/** The same record by a bare query on a kept connection, over REST and over GraphQL, one after the other. */
+async function singleReads(rig: Rig, client: Client, { accounts }: Ids): Promise<object> {
+  const COUNT = 3000;
+  const bare = new pg.Client({ connectionString: rig.url });
+  await bare.connect();
+  const query = { name: 'account', text: 'SELECT * FROM crm.account WHERE tenant_id = $1 AND id = $2' };
+  const figures = {
+    bareQuery: await oneByOne(COUNT, () => bare.query({ ...query, values: [TENANT, pick(accounts)] })),
+    rest: await oneByOne(COUNT, () =>
+      client.send({ method: 'GET', path: `/api/v1/records/crm/account/${pick(accounts)}` }),
+    ),
+    graphql: await oneByOne(COUNT, () => client.send(graphql(ACCOUNT_QUERY, { id: pick(accounts) }))),
+    /** What HTTP itself costs between these two processes. */
+    healthz: await oneByOne(COUNT, () => client.send({ method: 'GET', path: '/healthz' })),
+  };
+  await bare.end();
+  return figures;
+}
+
+/** Pages of 50 from random places, forward and backward, by each sort. */
+async function lists(client: Client, rows: number): Promise<object> {
+  const PAGES = 60;
+  const path = '/api/v1/records/bench/item';
+  const result: Record<string, object> = {};
+  for (const sort of SORTS)
+    for (const direction of ['', '-']) {
+      const cursors: string[] = [];
+      for (let place = 0; place < PAGES; place += 1) {
+        // A row anywhere: its cursor under this sort is where a page begins.
+        const id = 1 + Math.floor(Math.random() * rows);
+        const { text } = await client.send({
+          method: 'GET',
+          path: `${path}?sort=${direction}${sort}&id=${id}&first=1`,
+        });
+        const cursor = (JSON.parse(text) as { end?: string | null }).end;
+        if (cursor) cursors.push(cursor);
+      }
+      result[`${direction}${sort}`] = await oneByOne(cursors.length, (index) =>
+        client.send({
+          method: 'GET',
+          path: `${path}?sort=${direction}${sort}&${index % 2 ? 'after' : 'before'}=${encodeURIComponent(cursors[index]!)}`,
+        }),
+      );
+    }
+  return { rows, pageSize: 50, bySort: result };
+}

@@ -1,0 +1,135 @@
+import { Agent, request } from 'node:http';
+import { percentile } from './rig.ts';
+
+export interface Shot {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string;
+}
+
+export interface LoadResult {
+  readonly asked: number;
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  readonly errors: number;
+  /** By name of the shot. */
+  readonly byKind: Readonly<
+    Record<string, { readonly count: number; readonly p50Ms: number; readonly p99Ms: number }>
+  >;
+}
+
+export interface Client {
+  /** Status and body of one request on a kept connection. */
+  send(shot: Shot): Promise<{ status: number; text: string }>;
+  close(): void;
+}
+
+export function httpClient(url: string, headers: Readonly<Record<string, string>>, sockets = 64): Client {
+  const agent = new Agent({ keepAlive: true, maxSockets: sockets });
+  const { hostname, port } = new URL(url);
+  return {
+    send: ({ method, path, body }) =>
+      new Promise((resolve, reject) => {
+        const outgoing = request(
+          {
+            agent,
+            hostname,
+            port,
+            path,
+            method,
+            headers: {
+              ...headers,
+              ...(body === undefined
+                ? {}
+                : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+            },
+          },
+          (response) => {
+            const chunks: Buffer[] = [];
+            response.on('data', (chunk: Buffer) => chunks.push(chunk));
+            response.on('end', () =>
+              resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
+            );
+            response.on('error', reject);
+          },
+        );
+        outgoing.on('error', reject);
+        outgoing.end(body);
+      }),
+    close: () => agent.destroy(),
+  };
+}
+
+/**
+ * Requests at a steady rate, whether or not earlier ones are answered: a slow answer is counted from when it was
+ * due, so that waiting in a queue shows. Milliseconds.
+ */
+export async function openLoop(
+  client: Client,
+  rate: number,
+  seconds: number,
+  next: () => { readonly kind: string; readonly shot: Shot },
+): Promise<LoadResult> {
+  const latencies = new Map<string, number[]>();
+  const running = new Set<Promise<void>>();
+  const total = Math.round(rate * seconds);
+  let errors = 0;
+  const started = performance.now();
+  for (let sent = 0; sent < total; sent += 1) {
+    const due = started + (sent * 1000) / rate;
+    const wait = due - performance.now();
+    if (wait > 1) await new Promise((resolve) => setTimeout(resolve, wait));
+    const { kind, shot } = next();
+    const work: Promise<void> = client
+      .send(shot)
+      .then(({ status, text }) => {
+        if (status >= 400 || text.includes('"errors":[')) {
+          errors += 1;
+          if (errors === 1) process.stderr.write(`${kind}: ${status} ${text.slice(0, 500)}\n`);
+        }
+        const list = latencies.get(kind) ?? [];
+        list.push(performance.now() - due);
+        latencies.set(kind, list);
+      })
+      .catch(() => {
+        errors += 1;
+      })
+      .finally(() => running.delete(work));
+    running.add(work);
+  }
+  await Promise.all(running);
+  const took = (performance.now() - started) / 1000;
+  const all = [...latencies.values()].flat();
+  const round = (value: number): number => Math.round(value * 10) / 10;
+  return {
+    asked: rate,
+    requestsPerSecond: Math.round(all.length / took),
+    p50Ms: round(percentile(all, 50)),
+    p99Ms: round(percentile(all, 99)),
+    maxMs: round(Math.max(...all)),
+    errors,
+    byKind: Object.fromEntries(
+      [...latencies].map(([kind, list]) => [
+        kind,
+        { count: list.length, p50Ms: round(percentile(list, 50)), p99Ms: round(percentile(list, 99)) },
+      ]),
+    ),
+  };
+}
+
+/** One request after the other, `count` times: what one costs by itself. Milliseconds. */
+export async function oneByOne(
+  count: number,
+  once: (index: number) => Promise<unknown>,
+): Promise<{ p50Ms: number; p99Ms: number }> {
+  const latencies: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const began = performance.now();
+    await once(index);
+    latencies.push(performance.now() - began);
+  }
+  const round = (value: number): number => Math.round(value * 1000) / 1000;
+  return { p50Ms: round(percentile(latencies, 50)), p99Ms: round(percentile(latencies, 99)) };
+}
