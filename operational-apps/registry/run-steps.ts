@@ -25,12 +25,15 @@ export async function runSteps(pool: Pool, steps: readonly PlanStep[], options: 
   const made = tablesMade(steps);
   const client = await pool.connect();
   try {
-    await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
     for (const step of steps) {
       options.signal.throwIfAborted();
       options.onStep(step);
       const until = performance.now() + PATIENCE_MS;
-      while (!(await tried(client, online(step, made), until))) {
+      const run = online(step, made);
+      // A concurrent build holds nobody up while it waits, and could not be tried again.
+      const timeout = run.sql.includes(' CONCURRENTLY ') ? 0 : LOCK_TIMEOUT_MS;
+      await client.query(`SET lock_timeout = ${timeout}`);
+      while (!(await tried(client, run, until))) {
         await sleep(PAUSE_MS, undefined, { signal: options.signal });
       }
     }

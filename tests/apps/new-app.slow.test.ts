@@ -207,6 +207,21 @@ test('a change is in force within a second of its apply while records are writte
   );
 });
 
+test('a second app joins the stream that the first one began', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bac-test-app-'));
+  expect(await hub.bac('app', 'new', 'garden', '--in', folder)).toMatchObject({ code: 0 });
+  const applied = await hub.bac('app', 'apply', join(folder, 'garden', 'app.yaml'), '--yes', '--wait');
+  rmSync(folder, { recursive: true });
+  expect(applied).toMatchObject({ code: 0 });
+  const { sources } = JSON.parse((await hub.bac('status', '--json')).stdout) as {
+    sources: { name: string; state: string; tables: { schema: string; table: string; state: string }[] }[];
+  };
+  expect(sources).toMatchObject([{ name: 'business', state: 'streaming' }]);
+  const states = sources[0]!.tables.map(({ schema, table, state }) => `${schema}.${table} ${state}`);
+  for (const table of ['garden.item', 'garden.item_note', 'workshop.repair', 'bac_probe.probe'])
+    expect(states).toContain(`${table} streaming`);
+});
+
 test('a bad definition is refused with its places, and changes nothing', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bac-test-app-'));
   const file = join(folder, 'app.yaml');
