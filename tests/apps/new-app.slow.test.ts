@@ -77,7 +77,7 @@ test('from nothing, one file under 120 lines is an app within 10 s: GraphQL, RES
 
   const made = await graphql(
     'dora',
-    'mutation ($input: WorkshopCustomerCreate!) { createWorkshopCustomer(input: $input) { id name } }',
+    'mutation ($input: WorkshopCustomerCreateInput!) { createWorkshopCustomer(input: $input) { id name } }',
     { input: { name: 'Ida Berg', email: 'ida@berg.example' } },
   );
   expect(made).toMatchObject({ data: { createWorkshopCustomer: { name: 'Ida Berg' } } });
