@@ -73,7 +73,8 @@ export async function readShops(client: Pick<ClientBase, 'query'>): Promise<Shop
     const discounts = await rows<{ id: string; percent: string }>(
       'SELECT id, percent FROM commerce.discount WHERE tenant_id = $1 AND active AND campaign_id IS NULL ORDER BY id',
     );
-    if (variants.length === 0 || team.length === 0) continue;
+    // Without suppliers, an older release has filled it in, which knew fewer apps.
+    if (variants.length === 0 || team.length === 0 || suppliers.length === 0) continue;
     shops.push({
       tenant,
       variants: variants.map((one) => ({
