@@ -77,7 +77,7 @@ export async function fillDemo(options: FillOptions): Promise<FillResult> {
     const { world, rows } = await load(clients, options);
     report(options, 'indexes', 0.75, rows);
     await moveSequences(client, world.ids);
-    await applyPlan(client, await planApps(client, apps));
+    await applyPlan(client, await planApps(client, apps, { offline: true }));
     report(options, 'statistics', 0.97, rows);
     await analyse(clients, await tablesIn(client, apps));
     await client.query(`UPDATE bac.demo_fill SET state = 'complete', row_count = $1, until = $2`, [

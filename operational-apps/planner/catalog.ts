@@ -16,6 +16,7 @@ interface CatalogConstraint {
   readonly name: string;
   readonly kind: 'p' | 'u' | 'c' | 'f';
   readonly definition: string;
+  readonly valid: boolean;
 }
 
 export interface CatalogTable {
@@ -48,9 +49,15 @@ interface CatalogAccess {
   readonly usage: ReadonlySet<string>;
 }
 
+/** Extension pg_trgm: where it is, or that it could be made; null where neither. */
+type Trigrams = { readonly schema: string; readonly there: boolean } | null;
+
 export interface Catalog {
   readonly schemas: ReadonlySet<string>;
   readonly access: CatalogAccess;
+  readonly trigrams: Trigrams;
+  /** Comparisons that row-level security keeps from indexes, as `name(type, type)`; empty where they cannot be changed. */
+  readonly leaky: readonly string[];
   /** By `schema.table`. */
   readonly tables: ReadonlyMap<string, CatalogTable>;
 }
@@ -71,13 +78,25 @@ export async function readCatalog(client: Queryable, schemas: readonly string[])
     const filled = await client.query(`SELECT 1 FROM ${pgTable(row.schema, row.name)} LIMIT 1`);
     tables.set(`${row.schema}.${row.name}`, { ...row, empty: filled.rowCount === 0 });
   }
-  const access = await client.query<{ roles: string[]; function: string | null; usage: string[] }>(ACCESS, [
-    ['bac', ...schemas],
-  ]);
-  const { roles, function: hasRole, usage } = access.rows[0]!;
+  const access = await client.query<{
+    roles: string[];
+    function: string | null;
+    usage: string[];
+    trigrams: string | null;
+    can_make: boolean;
+    leaky: string[];
+  }>(ACCESS, [['bac', ...schemas]]);
+  const { roles, function: hasRole, usage, trigrams, can_make, leaky } = access.rows[0]!;
   return {
     schemas: new Set(present.rows.map((row) => row.nspname)),
     access: { roles: new Set(roles), hasRole, usage: new Set(usage) },
+    trigrams:
+      trigrams === null
+        ? can_make
+          ? { schema: 'public', there: false }
+          : null
+        : { schema: trigrams, there: true },
+    leaky,
     tables,
   };
 }
@@ -87,7 +106,16 @@ SELECT ARRAY(SELECT rolname::text FROM pg_roles) AS roles,
   (SELECT p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname = 'bac' AND p.proname = 'has_role') AS function,
   ARRAY(SELECT n.nspname || ' ' || r.rolname FROM pg_namespace n, aclexplode(n.nspacl) a JOIN pg_roles r ON r.oid = a.grantee
-    WHERE n.nspname = ANY($1::text[]) AND a.privilege_type = 'USAGE') AS usage`;
+    WHERE n.nspname = ANY($1::text[]) AND a.privilege_type = 'USAGE') AS usage,
+  (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm') AS trigrams,
+  EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm')
+    AND has_database_privilege(current_database(), 'CREATE')
+    AND has_schema_privilege('public', 'CREATE') AS can_make,
+  ARRAY(SELECT p.oid::regprocedure::text FROM pg_proc p
+    WHERE p.pronamespace = 'pg_catalog'::regnamespace AND NOT p.proleakproof AND version() !~ '-YB-'
+      AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+      AND (p.proname ~ '^numeric_(eq|ne|lt|le|gt|ge)$' OR (p.proname IN ('textlike', 'texticlike') AND p.pronargs = 2))
+    ORDER BY 1) AS leaky`;
 
 const TABLES = `
 SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, obj_description(c.oid, 'pg_class') AS comment,
@@ -97,7 +125,7 @@ SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, obj_descripti
     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns,
   coalesce((SELECT json_agg(json_build_object(
-      'name', k.conname, 'kind', k.contype, 'definition', pg_get_constraintdef(k.oid)) ORDER BY k.conname)
+      'name', k.conname, 'kind', k.contype, 'definition', pg_get_constraintdef(k.oid), 'valid', k.convalidated) ORDER BY k.conname)
     FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u', 'c', 'f')), '[]') AS constraints,
   coalesce((SELECT json_agg(json_build_object('name', i.relname, 'valid', x.indisvalid) ORDER BY i.relname)
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid

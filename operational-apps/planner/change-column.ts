@@ -1,5 +1,6 @@
 import { pgIdent, pgTable, userError } from '#kernel';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
+import { hashed } from './names.ts';
 import type { Emit } from './steps.ts';
 import type { ColumnModel, TableModel } from './table-model.ts';
 
@@ -48,10 +49,11 @@ export function changeColumn(
       emit(
         'data',
         'data',
-        `UPDATE ${here} SET ${pgIdent(column.name)} = ${column.default} WHERE ${pgIdent(column.name)} IS NULL`,
+        `UPDATE ${here} SET ${pgIdent(column.name)} = ${column.default} WHERE id > $1 AND id <= $2 AND ${pgIdent(column.name)} IS NULL`,
         `${at} is required: rows without a value get the default`,
+        { pieces: here },
       );
-    emit('rule', 'additive', `${alter} SET NOT NULL`, `${at} is required`);
+    require_(here, column.name, at, existing.empty, emit);
   }
   return old.name;
 }
@@ -69,13 +71,24 @@ function addColumn(table: TableModel, column: ColumnModel, existing: CatalogTabl
   }
   const first = later ? { ...column, notNull: false } : column;
   emit('column', 'additive', `ALTER TABLE ${here} ADD COLUMN ${columnSql(first)}`, `new column ${at}`);
-  if (later && column.notNull)
-    emit(
-      'rule',
-      'additive',
-      `ALTER TABLE ${here} ALTER COLUMN ${pgIdent(column.name)} SET NOT NULL`,
-      `${at} is required`,
-    );
+  if (later && column.notNull) require_(here, column.name, at, existing.empty, emit);
+}
+
+/**
+ * NOT NULL looks at every row while nobody can write; a check that has already been held to all rows spares
+ * it that. Its name ends like those of the planner, so that one left over is dropped by the next plan.
+ */
+function require_(here: string, column: string, at: string, empty: boolean, emit: Emit): void {
+  const set = `ALTER TABLE ${here} ALTER COLUMN ${pgIdent(column)} SET NOT NULL`;
+  if (empty) {
+    emit('rule', 'additive', set, `${at} is required`);
+    return;
+  }
+  const name = pgIdent(hashed(`${column}_given`, at));
+  const rule = `ALTER TABLE ${here} ADD CONSTRAINT ${name} CHECK (${pgIdent(column)} IS NOT NULL) NOT VALID`;
+  emit('rule', 'additive', rule, `${at} must be given from now on`);
+  emit('rule', 'additive', `ALTER TABLE ${here} VALIDATE CONSTRAINT ${name}`, `rows have a value in ${at}`);
+  emit('rule', 'additive', `${set};\nALTER TABLE ${here} DROP CONSTRAINT ${name}`, `${at} is required`);
 }
 
 function changeType(column: ColumnModel, old: CatalogColumn, here: string, at: string, emit: Emit): void {

@@ -58,7 +58,8 @@ export function recompute(table: TableModel, existing: CatalogTable, emit: Emit)
   emit(
     'data',
     'data',
-    `UPDATE ${pgTable(table.schema, table.name)} SET ${set} WHERE ${differs}`,
+    `UPDATE ${pgTable(table.schema, table.name)} SET ${set} WHERE id > $1 AND id <= $2 AND (${differs})`,
     `${table.schema}.${table.name}: ${names} computed anew`,
+    { pieces: pgTable(table.schema, table.name) },
   );
 }

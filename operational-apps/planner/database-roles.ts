@@ -19,7 +19,13 @@ export function roleSteps(schemas: readonly string[], catalog: Catalog, emit: Em
   const { access } = catalog;
   for (const role of ROLES)
     if (!access.roles.has(role))
-      emit('roles', 'additive', `CREATE ROLE ${role} NOLOGIN`, `database role ${role}`);
+      emit(
+        'roles',
+        'additive',
+        // Roles belong to the server: another database's plan may be making it at this moment.
+        `DO $body$ BEGIN CREATE ROLE ${role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $body$`,
+        `database role ${role}`,
+      );
   if (!catalog.schemas.has('bac'))
     emit('roles', 'additive', 'CREATE SCHEMA IF NOT EXISTS bac', 'schema of the hub');
   if (access.hasRole !== HAS_ROLE)
@@ -28,6 +34,13 @@ export function roleSteps(schemas: readonly string[], catalog: Catalog, emit: Em
       'additive',
       `CREATE OR REPLACE FUNCTION bac.has_role(wanted text[]) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $body$${HAS_ROLE}$body$`,
       'function that policies ask for roles',
+    );
+  if (catalog.leaky.length > 0)
+    emit(
+      'roles',
+      'additive',
+      catalog.leaky.map((name) => `ALTER FUNCTION pg_catalog.${name} LEAKPROOF`).join(';\n'),
+      'comparisons of numbers and LIKE may use indexes under row-level security',
     );
   for (const schema of ['bac', ...schemas])
     for (const role of ROLES)

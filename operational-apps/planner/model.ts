@@ -1,19 +1,21 @@
 import { pgIdent, pgLiteral, pgTable } from '#kernel';
 import {
+  AMENDED_FROM,
   type App,
   type Apps,
   byName,
   columnsOf,
   type EntityModel,
-  type FieldModel,
   NUMBERING_TABLE,
   resolvePath,
 } from '../definitions/index.ts';
 import { fieldChecks, fieldColumns, inList, USER_DEFAULT } from './columns.ts';
 import { computedColumns } from './computed.ts';
-import { hashed, named as rule } from './names.ts';
+import { entityIndexes, searchIndexes } from './indexes.ts';
+import { named as rule } from './names.ts';
 import { effectsPolicies, entityPolicies } from './policies.ts';
-import type { ColumnModel, ConstraintModel, IndexModel, TableModel } from './table-model.ts';
+import { entityRules } from './rules.ts';
+import type { ColumnModel, ConstraintModel, TableModel } from './table-model.ts';
 
 const column = (name: string, type: string, rest: Partial<ColumnModel> = {}): ColumnModel => ({
   name,
@@ -24,12 +26,12 @@ const column = (name: string, type: string, rest: Partial<ColumnModel> = {}): Co
   ...rest,
 });
 
-/** The tables the apps need, all of them, in name order. */
-export function tablesOf(apps: readonly App[]): TableModel[] {
+/** The tables the apps need, all of them, in name order. `trigrams`: schema of pg_trgm, null without it. */
+export function tablesOf(apps: readonly App[], trigrams: string | null = null): TableModel[] {
   const named = byName(apps);
   const referenced = referencedEntities(apps);
   return apps.flatMap((app) => [
-    ...app.entities.map((entity) => entityTable(entity, apps, named, referenced)),
+    ...app.entities.map((entity) => entityTable(entity, apps, named, referenced, trigrams)),
     ...(app.entities.some((entity) => entity.numbering) ? [numberingTable(app.name)] : []),
   ]);
 }
@@ -39,6 +41,7 @@ function entityTable(
   apps: readonly App[],
   named: Apps,
   referenced: ReadonlySet<string>,
+  trigrams: string | null,
 ): TableModel {
   const { app: schema, name } = entity;
   const computed = computedColumns(named, entity);
@@ -60,13 +63,20 @@ function entityTable(
         ]
       : []),
     ...entity.fields.flatMap(fieldColumns).map((one) => ({ ...one, ...computed.columns.get(one.name) })),
+    ...(entity.submittable
+      ? [
+          column(AMENDED_FROM, 'bigint', {
+            notNull: false,
+            comment: 'The cancelled document this one amends.',
+          }),
+        ]
+      : []),
     column('created_at', 'timestamp with time zone', { default: 'now()' }),
     column('updated_at', 'timestamp with time zone', { default: 'now()' }),
     column('created_by', 'text', { default: USER_DEFAULT }),
     column('version', 'integer', { default: '1', comment: 'Grows with each update: optimistic locking.' }),
   ];
   const constraints: ConstraintModel[] = [...computed.constraints];
-  const indexes: IndexModel[] = [];
   const unique = (columns: readonly string[]): void => {
     constraints.push(rule(name, columns.join('_'), 'unique', `UNIQUE (${columns.map(pgIdent).join(', ')})`));
   };
@@ -79,19 +89,10 @@ function entityTable(
     const sql = `FOREIGN KEY (${local.map(pgIdent).join(', ')}) REFERENCES ${pgTable(to.app, to.name)} (${remote.map(pgIdent).join(', ')})`;
     constraints.push(rule(name, from, 'foreign', cascade ? `${sql} ON DELETE CASCADE` : sql));
   };
-  const index = (columns: readonly string[]): void => {
-    const list = [...tenant, ...columns].map((one) => `${pgIdent(one)} ASC`).join(', ');
-    const label = hashed(`${name}_${columns.join('_')}_idx`, list);
-    indexes.push({
-      name: label,
-      definition: `CREATE INDEX ${pgIdent(label)} ON ${pgTable(schema, name)} (${list})`,
-    });
-  };
 
   if (entity.tenantScoped && referenced.has(`${schema}.${name}`)) unique(['tenant_id', 'id']);
   if (owner && entity.owner) {
     foreign(owner, find(apps, schema, entity.owner.entity), true);
-    index([owner, 'position']);
   }
   if (entity.numbering) unique([...tenant, entity.numbering.field]);
   if (entity.states) {
@@ -103,8 +104,8 @@ function entityTable(
         list.map((state) => state.name),
       ),
     );
-    index([field]);
   }
+  if (entity.submittable) foreign(AMENDED_FROM, entity, false);
   for (const group of entity.unique) {
     const fields = group.map((one) => entity.fields.find((field) => field.name === one)!);
     unique([...tenant, ...fields.flatMap(columnsOf)]);
@@ -117,8 +118,8 @@ function entityTable(
       foreign(columns[0]!, find(apps, toApp, to), false);
     }
     if ('unique' in field && field.unique) unique([...tenant, ...columns]);
-    else if (isIndexed(field)) index(columns);
   }
+  for (const [label, sql] of entityRules(named, entity)) check(label, sql);
   return {
     schema,
     name,
@@ -126,7 +127,7 @@ function entityTable(
     columns,
     primaryKey: ['id'],
     constraints,
-    indexes,
+    indexes: [...entityIndexes(entity), ...(trigrams === null ? [] : searchIndexes(entity, trigrams))],
     comment: entity.description ?? null,
     numbering: entity.numbering,
     tenantScoped: entity.tenantScoped,
@@ -148,11 +149,6 @@ const numberingTable = (schema: string): TableModel => ({
   access: 'effects',
 });
 
-/** References are, unless they say no: joins and deletes of what they point to go by them. */
-const isIndexed = (field: FieldModel): boolean =>
-  field.type !== 'childTable' &&
-  (field.indexed ?? (field.type === 'reference' || field.type === 'anyReference'));
-
 function find(apps: readonly App[], app: string, entity: string): EntityModel {
   return apps.find((one) => one.name === app)!.entities.find((one) => one.name === entity)!;
 }
@@ -161,6 +157,7 @@ function referencedEntities(apps: readonly App[]): Set<string> {
   const found = new Set<string>();
   for (const app of apps)
     for (const entity of app.entities) {
+      if (entity.submittable) found.add(`${app.name}.${entity.name}`);
       if (entity.owner) found.add(`${app.name}.${entity.owner.entity}`);
       for (const field of entity.fields)
         if (field.type === 'reference') {

@@ -1,9 +1,11 @@
-import { pgIdent, pgLiteral, pgTable } from '#kernel';
+import { pgIdent, pgTable } from '#kernel';
 import type { App } from '../definitions/index.ts';
 import { accessStep, releasePolicies } from './access.ts';
 import { type Catalog, type CatalogTable, type Queryable, readCatalog } from './catalog.ts';
 import { changeColumn, columnSql } from './change-column.ts';
+import { comments } from './comments.ts';
 import { recompute } from './computed.ts';
+import { addConstraint, addIndex, validate } from './constraints.ts';
 import { roleSteps } from './database-roles.ts';
 import { tablesOf } from './model.ts';
 import { isOurs } from './names.ts';
@@ -16,6 +18,11 @@ export interface Plan {
   readonly steps: readonly PlanStep[];
 }
 
+export interface PlanOptions {
+  /** Nobody else is writing: indexes and rules are set in the quicker way that locks whole tables. */
+  readonly offline?: boolean;
+}
+
 /**
  * Compares the definitions with the database and returns the steps between them. Reads only. The
  * catalog is the one memory: there is no migration history to go out of step. Running the plan, or
@@ -23,35 +30,46 @@ export interface Plan {
  * definition names are dropped (destructive); other schemas are never touched.
  * Errors: PLAN_IMPOSSIBLE (user) if rows in place have no value for a new required field.
  */
-export async function planApps(client: Queryable, apps: readonly App[]): Promise<Plan> {
+export async function planApps(
+  client: Queryable,
+  apps: readonly App[],
+  options: PlanOptions = {},
+): Promise<Plan> {
   const catalog = await readCatalog(
     client,
     apps.map((app) => app.name),
   );
-  return { steps: diff(apps, catalog) };
+  return { steps: diff(apps, catalog, options) };
 }
 
-function diff(apps: readonly App[], catalog: Catalog): PlanStep[] {
+function diff(apps: readonly App[], catalog: Catalog, options: PlanOptions): PlanStep[] {
   const steps = new Map<Phase, PlanStep[]>(PHASES.map((phase) => [phase, []]));
-  const emit: Emit = (phase, kind, sql, description) => {
-    steps.get(phase)!.push({ sql, kind, description });
+  const emit: Emit = (phase, kind, sql, description, how) => {
+    steps.get(phase)!.push({ sql, kind, description, ...how });
   };
   for (const { name } of apps)
     if (!catalog.schemas.has(name))
       emit('schema', 'additive', `CREATE SCHEMA ${pgIdent(name)}`, `new app ${name}`);
+  if (catalog.trigrams?.there === false && apps.some(hasSearch))
+    emit(
+      'schema',
+      'additive',
+      'CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public',
+      'trigrams, for search inside texts',
+    );
   roleSteps(
     apps.map((app) => app.name),
     catalog,
     emit,
   );
   const kept = new Set<string>();
-  const tables = tablesOf(apps);
+  const tables = tablesOf(apps, catalog.trigrams?.schema ?? null);
   const changing = columnsChangingType(tables, catalog);
   for (const table of tables) {
     const found = findTable(table, catalog, emit);
     const existing = found && releasePolicies(found, changing, emit);
     if (existing) kept.add(`${existing.schema}.${existing.name}`);
-    if (existing) changeTable(table, existing, emit);
+    if (existing) changeTable(table, existing, emit, options.offline === true);
     else createTable(table, emit);
     accessStep(table, existing, emit);
     comments(table, existing, emit);
@@ -66,6 +84,8 @@ function diff(apps: readonly App[], catalog: Catalog): PlanStep[] {
       );
   return PHASES.flatMap((phase) => steps.get(phase)!);
 }
+
+const hasSearch = (app: App): boolean => app.entities.some((entity) => entity.searchFields.length > 0);
 
 function columnsChangingType(tables: readonly TableModel[], catalog: Catalog): Set<string> {
   return new Set(
@@ -112,15 +132,16 @@ function createTable(table: TableModel, emit: Emit): void {
     `CREATE TABLE ${pgTable(table.schema, table.name)} (\n  ${lines.join(',\n  ')}\n)`,
     `new table ${at}`,
   );
-  for (const index of table.indexes) emit('index', 'additive', index.definition, `index on ${at}`);
+  for (const index of table.indexes) addIndex(table, index, emit, false);
   for (const one of table.constraints.filter((other) => other.kind === 'foreign'))
-    addConstraint(table, one, emit);
+    addConstraint(table, one, emit, false);
 }
 
-function changeTable(table: TableModel, existing: CatalogTable, emit: Emit): void {
+function changeTable(table: TableModel, existing: CatalogTable, emit: Emit, offline: boolean): void {
   const at = `${table.schema}.${table.name}`;
   const here = pgTable(table.schema, table.name);
   const constraints = new Set(existing.constraints.map((one) => one.name));
+  const valid = new Set(existing.constraints.filter((one) => one.valid).map((one) => one.name));
   const wanted = new Set(table.constraints.map((one) => one.name));
   const foreignFirst = [...existing.constraints].sort(
     (a, b) => Number(b.kind === 'f') - Number(a.kind === 'f'),
@@ -167,40 +188,9 @@ function changeTable(table: TableModel, existing: CatalogTable, emit: Emit): voi
       `${at}.${old.name} is no longer defined`,
     );
   }
-  for (const one of table.constraints) if (!constraints.has(one.name)) addConstraint(table, one, emit);
-  for (const [name, one] of indexes)
-    if (!good.has(name)) emit('index', 'additive', one.definition, `index on ${at}`);
-}
-
-function addConstraint(table: TableModel, one: TableModel['constraints'][number], emit: Emit): void {
-  emit(
-    one.kind === 'foreign' ? 'foreign' : 'rule',
-    'additive',
-    `ALTER TABLE ${pgTable(table.schema, table.name)} ADD CONSTRAINT ${pgIdent(one.name)} ${one.definition}`,
-    `rule on ${table.schema}.${table.name}: ${one.definition}`,
-  );
-}
-
-function comments(table: TableModel, existing: CatalogTable | null, emit: Emit): void {
-  const at = pgTable(table.schema, table.name);
-  const literal = (text: string | null): string => (text === null ? 'NULL' : pgLiteral(text).trim());
-  if ((existing?.comment ?? null) !== table.comment)
-    emit(
-      'comment',
-      'additive',
-      `COMMENT ON TABLE ${at} IS ${literal(table.comment)}`,
-      `description of ${table.schema}.${table.name}`,
-    );
-  for (const column of table.columns) {
-    const old =
-      existing?.columns.find((one) => one.name === column.name) ??
-      existing?.columns.find((one) => one.name === column.renamedFrom);
-    if ((old?.comment ?? null) !== column.comment)
-      emit(
-        'comment',
-        'additive',
-        `COMMENT ON COLUMN ${at}.${pgIdent(column.name)} IS ${literal(column.comment)}`,
-        `description of ${table.schema}.${table.name}.${column.name}`,
-      );
-  }
+  const online = !existing.empty && !offline;
+  for (const one of table.constraints)
+    if (!constraints.has(one.name)) addConstraint(table, one, emit, online);
+    else if (!valid.has(one.name)) validate(table, one, emit);
+  for (const [name, one] of indexes) if (!good.has(name)) addIndex(table, one, emit, online);
 }

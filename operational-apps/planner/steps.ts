@@ -5,6 +5,10 @@ export interface PlanStep {
    * them. destructive: values may be lost; only run on confirmation.
    */
   readonly kind: 'additive' | 'data' | 'destructive';
+  /** Cannot be part of a transaction (CREATE INDEX CONCURRENTLY). */
+  readonly alone?: boolean;
+  /** Table (quoted) whose rows are written piece by piece: `sql` takes the ids after $1, up to $2. */
+  readonly pieces?: string;
   /** One line for people: what it does and why. */
   readonly description: string;
 }
@@ -27,4 +31,10 @@ export const PHASES = [
 ] as const;
 export type Phase = (typeof PHASES)[number];
 
-export type Emit = (phase: Phase, kind: PlanStep['kind'], sql: string, description: string) => void;
+export type Emit = (
+  phase: Phase,
+  kind: PlanStep['kind'],
+  sql: string,
+  description: string,
+  how?: Pick<PlanStep, 'alone' | 'pieces'>,
+) => void;

@@ -1,0 +1,79 @@
+import { pgIdent, pgTable } from '#kernel';
+import { columnsOf, type EntityModel, fieldOf } from '../definitions/index.ts';
+import { hashed } from './names.ts';
+import type { IndexModel } from './table-model.ts';
+
+interface Key {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+const ascending = (columns: readonly string[]): Key[] =>
+  columns.map((column) => ({ column, descending: false }));
+
+/**
+ * Indexes of an entity's table, each led by the tenant and ended by `id`, so that it serves a whole page
+ * order: fields marked or known to be sought by, the order of each view, the times of every list.
+ */
+export function entityIndexes(entity: EntityModel): IndexModel[] {
+  const wanted: (readonly Key[])[] = [];
+  if (entity.owner) wanted.push(ascending([`${entity.owner.entity}_id`, 'position']));
+  else wanted.push(ascending(['created_at']), ascending(['updated_at']));
+  if (entity.states) wanted.push(ascending([entity.states.field]));
+  for (const field of entity.fields) {
+    const unique = 'unique' in field && field.unique === true;
+    const sought = field.type === 'reference' || field.type === 'anyReference';
+    if (field.type === 'childTable' || unique) continue;
+    if (field.indexed ?? sought) wanted.push(ascending(columnsOf(field)));
+  }
+  if (entity.submittable) wanted.push(ascending(['amended_from_id']));
+  for (const view of entity.views) wanted.push(...viewKeys(entity, view));
+  const made = new Map<string, IndexModel>();
+  for (const keys of wanted) {
+    const index = toIndex(entity, keys);
+    made.set(index.name, index);
+  }
+  return [...made.values()];
+}
+
+/** Orders in which a view reads: its sort, under each value of a kanban's columns; a calendar's dates. */
+function viewKeys(entity: EntityModel, view: EntityModel['views'][number]): (readonly Key[])[] {
+  if (view.type === 'calendar') return [keyOf(entity, view.from)];
+  if (view.type !== 'list' && view.type !== 'kanban') return [];
+  const sort = (view.sort ?? []).flatMap((text) => keyOf(entity, text));
+  // An index reads both ways: the first key decides which is forwards.
+  const flip = sort[0]?.descending === true;
+  const keys = sort.map((key) => ({ ...key, descending: key.descending !== flip }));
+  if (view.type === 'list') return keys.length === 0 ? [] : [keys];
+  return [[...keyOf(entity, view.by), ...keys]];
+}
+
+function keyOf(entity: EntityModel, text: string): Key[] {
+  const descending = text.startsWith('-');
+  const columns = fieldOf(entity, descending ? text.slice(1) : text)?.columns ?? [];
+  return columns.map((column) => ({ column, descending }));
+}
+
+function toIndex(entity: EntityModel, given: readonly Key[]): IndexModel {
+  const keys = given.filter((key, at) => given.findIndex((other) => other.column === key.column) === at);
+  const tenant = entity.tenantScoped ? ascending(['tenant_id']) : [];
+  const id = { column: 'id', descending: keys.at(-1)?.descending ?? false };
+  const whole = [...tenant, ...keys, ...(keys.some((key) => key.column === 'id') ? [] : [id])];
+  const list = whole
+    .map((key) => `${pgIdent(key.column)} ${key.descending ? 'DESC NULLS FIRST' : 'ASC'}`)
+    .join(', ');
+  const name = hashed(`${entity.name}_${keys.map((key) => key.column).join('_')}_idx`, list);
+  return { name, definition: `INDEX ${pgIdent(name)} ON ${pgTable(entity.app, entity.name)} (${list})` };
+}
+
+/** Trigram indexes for text sought anywhere in the search fields; one each, as YSQL has none over several columns. */
+export function searchIndexes(entity: EntityModel, trigrams: string): IndexModel[] {
+  return entity.searchFields.map((field) => {
+    const list = `${pgIdent(field)} ${pgIdent(trigrams)}.gin_trgm_ops`;
+    const name = hashed(`${entity.name}_${field}_search`, list);
+    return {
+      name,
+      definition: `INDEX ${pgIdent(name)} ON ${pgTable(entity.app, entity.name)} USING gin (${list})`,
+    };
+  });
+}
