@@ -1,7 +1,9 @@
+import { checkBehaviour } from './check-behaviour.ts';
 import { checkFields } from './check-fields.ts';
 import { checkStates } from './check-states.ts';
 import { hint } from './hint.ts';
 import {
+  AMENDED_FROM,
   type App,
   columnsOf,
   type EntityModel,
@@ -10,6 +12,7 @@ import {
   SYSTEM_COLUMNS,
 } from './model.ts';
 import type { Problem, Report } from './problems.ts';
+import { BUILT_IN_ROLES } from './schema/permissions.ts';
 import type { Path, Source } from './source.ts';
 
 export interface Checked {
@@ -32,7 +35,15 @@ export function crossChecks(checked: readonly Checked[]): Problem[] {
       problems.push(source.problem(['app', 'name'], `\`${app.name}\` is reserved`));
     apps.set(app.name, app);
   }
+  const roles = knownRoles(checked);
   for (const { app, source } of checked) {
+    for (const [name, included] of app.roles.flatMap((one) =>
+      one.includes.map((to) => [one.name, to] as const),
+    ))
+      if (!roles.includes(included))
+        problems.push(
+          source.problem(['roles', name, 'includes'], `unknown role \`${included}\`${hint(included, roles)}`),
+        );
     for (const entity of app.entities) {
       const report: Report = (path, message, at) =>
         problems.push(source.problem(['entities', entity.name, ...path], message, at));
@@ -40,10 +51,17 @@ export function crossChecks(checked: readonly Checked[]): Problem[] {
       checkColumns(entity, report);
       checkFields(entity, app, apps, report);
       checkStates(entity, report);
+      checkBehaviour(entity, apps, roles, report);
     }
   }
   problems.push(...requiredCycles(checked, apps));
   return problems;
+}
+
+/** Roles of all apps; none where no app declares any, and then every name is taken as it is. */
+function knownRoles(checked: readonly Checked[]): string[] {
+  const declared = checked.flatMap(({ app }) => app.roles.map((one) => one.name));
+  return declared.length === 0 ? [] : [...BUILT_IN_ROLES, ...new Set(declared)];
 }
 
 function checkEntity(entity: EntityModel, app: App, report: Report): void {
@@ -92,6 +110,7 @@ function checkColumns(entity: EntityModel, report: Report): void {
   for (const field of entity.fields)
     for (const column of columnsOf(field))
       take(column, `the column of field \`${field.name}\``, ['fields', field.name]);
+  if (entity.submittable) take(AMENDED_FROM, 'the column of what it amends', ['submittable']);
   if (entity.numbering) take(entity.numbering.field, 'the column of the number', ['numbering']);
   if (entity.states) take(entity.states.field, 'the column of the state', ['states']);
 }

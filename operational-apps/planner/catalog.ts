@@ -109,6 +109,7 @@ SELECT ARRAY(SELECT rolname::text FROM pg_roles) AS roles,
     WHERE n.nspname = ANY($1::text[]) AND a.privilege_type = 'USAGE') AS usage,
   (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm') AS trigrams,
   EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm')
+    AND (version() !~ '-YB-' OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))
     AND has_database_privilege(current_database(), 'CREATE')
     AND has_schema_privilege('public', 'CREATE') AS can_make,
   ARRAY(SELECT p.oid::regprocedure::text FROM pg_proc p

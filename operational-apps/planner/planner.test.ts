@@ -180,6 +180,98 @@ test('renames keep the rows, their references and rules', async () => {
   await expect(client.query('DELETE FROM shop.brand')).rejects.toThrow('violates foreign key');
 });
 
+test('rules of values, checks over own columns and required-if are constraints; set while others write', async () => {
+  const before = item('size: { type: integer }\ncode: { type: text }\ndue: { type: date }');
+  await apply(before);
+  await addItem('one');
+  const ruled = item(
+    'size: { type: integer, min: 1, max: 9 }\ncode: { type: text, pattern: "^[A-Z]", minLength: 2, maxLength: 3, requiredIf: size > 5 }\ndue: { type: date, min: "2026-01-01", required: true, default: "2026-02-01" }',
+    `  checks:\n    - { name: long, rule: length(code) = size, when: size is not null and code is not null }\n`,
+  );
+  const plan = await planApps(client, ruled);
+  expect(plan.steps.filter((step) => step.sql.includes('NOT VALID')).length).toBe(8);
+  await applyPlan(client, plan);
+  expect(await kinds(ruled)).toEqual([]);
+  const write = (values: string) =>
+    client.query(`INSERT INTO shop.item (tenant_id, name, size, code, due) VALUES ('t', 'x', ${values})`);
+  await write("2, 'AB', '2026-01-01'");
+  const refused = [
+    ["0, null, '2026-01-01'", 'item_size_min_check'],
+    ["10, null, '2026-01-01'", 'item_size_max_check'],
+    ["1, 'aB', '2026-01-01'", 'item_code_pattern_check'],
+    ["1, 'A', '2026-01-01'", 'item_code_min_length_check'],
+    ["4, 'ABCD', '2026-01-01'", 'item_code_max_length_check'],
+    ["6, null, '2026-01-01'", 'item_code_required_check'],
+    ["3, 'AB', '2026-01-01'", 'item_long_check'],
+    ["2, 'AB', '2025-01-01'", 'item_due_min_check'],
+    ["2, 'AB', null", 'not-null'],
+  ] as const;
+  for (const [values, name] of refused) await expect(write(values)).rejects.toThrow(name);
+});
+
+test('a roll-up is filled when it is new or changed, in pieces, and what follows from it with it', async () => {
+  const order = (total: string) =>
+    shop(
+      `item:\n  titleField: name\n  fields:\n    name: { type: text }\n    paid: { type: integer }\n    total: { type: integer, computed: "${total}" }\n    open: { type: integer, computed: total - paid }\n    parts: { type: childTable, entity: part }\npart:\n  fields: { amount: { type: integer } }`,
+    );
+  await apply(
+    shop(
+      'item:\n  titleField: name\n  fields:\n    name: { type: text }\n    paid: { type: integer }\n    parts: { type: childTable, entity: part }\npart:\n  fields: { amount: { type: integer } }',
+    ),
+  );
+  await client.query(
+    "INSERT INTO shop.item (id, tenant_id, name, paid) VALUES (1, 't', 'a', 2), (50000, 't', 'b', 0)",
+  );
+  await client.query(
+    "INSERT INTO shop.part (tenant_id, item_id, position, amount) VALUES ('t', 1, 1, 5), ('t', 1, 2, 6), ('t', 50000, 1, 7)",
+  );
+  await apply(order('sum(parts.amount)'));
+  expect(await column('total')).toEqual(['11', '7']);
+  expect(await column('open')).toEqual(['9', '7']);
+  expect(await kinds(order('sum(parts.amount)'))).toEqual([]);
+  await apply(order('sum(parts.amount, parts.amount > 5)'));
+  expect(await column('total')).toEqual(['6', '7']);
+  expect(await column('open')).toEqual(['4', '7']);
+});
+
+test('a long reader does not stop a plan for good, and writers never queue behind its wait', async () => {
+  await apply(item(''));
+  await addItem('one');
+  const [reader, watcher] = [new pg.Client(server.url), new pg.Client(server.url)];
+  await Promise.all([reader.connect(), watcher.connect()]);
+  try {
+    await reader.query('BEGIN; SELECT * FROM shop.item');
+    const applying = apply(item('size: { type: integer }'));
+    const waiting =
+      "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%ADD COLUMN%' AND pid <> pg_backend_pid()";
+    await expect.poll(async () => (await watcher.query(waiting)).rowCount, { timeout: 10_000 }).toBe(1);
+    // Queued behind a wait for the whole table, this would wait as long as the reader reads.
+    await watcher.query("INSERT INTO shop.item (tenant_id, name) VALUES ('t', 'two')");
+    await reader.query('COMMIT');
+    await applying;
+  } finally {
+    await Promise.all([reader.end(), watcher.end()]);
+  }
+  expect(await kinds(item('size: { type: integer }'))).toEqual([]);
+});
+
+test('an index left invalid is made again', async () => {
+  await apply(item(''));
+  await addItem('one');
+  const indexed = item('size: { type: integer, indexed: true }');
+  await apply(indexed);
+  await client.query(
+    "UPDATE pg_index SET indisvalid = false WHERE indexrelid::regclass::text LIKE 'shop.item_size_idx%'",
+  );
+  const { steps } = await planApps(client, indexed);
+  expect(steps.map((step) => step.sql.replace(/_\w{8}"/g, '_#"'))).toEqual([
+    'DROP INDEX "shop"."item_size_idx_#"',
+    'CREATE INDEX CONCURRENTLY "item_size_idx_#" ON "shop"."item" ("tenant_id" ASC, "size" ASC, "id" ASC)',
+  ]);
+  await applyPlan(client, { steps });
+  expect(await kinds(indexed)).toEqual([]);
+});
+
 test('rows of two tenants never meet: references stay inside a tenant, values are unique within one', async () => {
   const apps = item('code: { type: text, unique: true }\nparent: { type: reference, entity: item }');
   await apply(apps);
