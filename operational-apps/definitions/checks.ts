@@ -1,5 +1,6 @@
 import { checkBehaviour } from './check-behaviour.ts';
 import { checkFields } from './check-fields.ts';
+import { predicateCircles } from './check-predicates.ts';
 import { checkStates } from './check-states.ts';
 import { hint } from './hint.ts';
 import {
@@ -53,6 +54,15 @@ export function crossChecks(checked: readonly Checked[]): Problem[] {
       checkStates(entity, report);
       checkBehaviour(entity, apps, roles, report);
     }
+  }
+  for (const { app, entity, rule, circle } of predicateCircles(apps)) {
+    const { source } = checked.find((one) => one.app === app)!;
+    problems.push(
+      source.problem(
+        ['entities', entity.name, 'permissions', rule, 'where'],
+        `row predicates go in a circle, so that the database could never answer: ${circle.join(' -> ')}`,
+      ),
+    );
   }
   problems.push(...requiredCycles(checked, apps));
   return problems;

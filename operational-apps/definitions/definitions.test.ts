@@ -150,6 +150,61 @@ const CASES: Readonly<Record<string, readonly [yaml: string, ...expected: string
     'a.yaml:14:32 entities.item.views.1.field: unknown key `field`, did you mean `fields`?',
     'a.yaml:16:26 entities.item.permissions.0.can.0: must be one of read, create, update, delete, export, import, comment',
   ],
+  'guards, effects, checks, permissions, automations, views and submittable states': [
+    fields(
+      `size: { type: integer, requiredIf: nam is null }
+sum: { type: integer, computed: size + 1 }
+code: { type: text, required: true }`,
+      `permissions:
+  - { role: everyone, can: [read], where: nme = $user, hide: [sise] }
+states:
+  initial: new
+  list: { new: New, old: Old }
+  terminal: [old]
+  transitions:
+    - { from: new, to: old, guard: $input.why = 1, effects: [{ set: { sum: 1, name: size } }] }
+submittable: { draft: [old], submitted: [odl] }
+checks:
+  - { name: now, rule: now() is null }
+actions:
+  copy:
+    effects:
+      - { create: item, values: { name: "'x'", cod: "'y'" } }
+      - { update: item, match: { name: name }, add: { name: 1 } }
+      - { transition: { name: odl } }
+      - { notify: { text: "'x'" } }
+automations:
+  - { name: a, when: { enters: odl }, effects: [{ set: { name: $user2 } }] }
+views:
+  - { name: v, type: list, fields: [sise], sort: [-nam] }
+`,
+    ),
+    'a.yaml:6:47 entities.item.permissions.0.where: unknown field `nme` of item, did you mean `name`?',
+    'a.yaml:6:67 entities.item.permissions.0.hide.0: unknown field `sise`, did you mean `size`?',
+    'a.yaml:12:40 entities.item.states.transitions.0.guard: unknown input `why`',
+    'a.yaml:12:75 entities.item.states.transitions.0.effects.0.set.sum: `sum` is computed and cannot be written',
+    'a.yaml:12:89 entities.item.states.transitions.0.effects.0.set.name: is of type integer, not text',
+    'a.yaml:13:18 entities.item.submittable: state `new` is in none of the three lists',
+    'a.yaml:13:27 entities.item.submittable.draft: the initial state `new` must be a draft',
+    'a.yaml:13:46 entities.item.submittable.submitted.0: unknown state `odl`, did you mean `old`?',
+    'a.yaml:15:28 entities.item.checks.0.rule: the time changes without a write, so it cannot be used here',
+    'a.yaml:19:37 entities.item.actions.copy.effects.0.values: `code` of item is required and has no value here',
+    'a.yaml:19:52 entities.item.actions.copy.effects.0.values.cod: unknown field `cod` of item, did you mean `code`?',
+    'a.yaml:20:36 entities.item.actions.copy.effects.1.match: several rows of item may match: name all fields of a unique group (id)',
+    'a.yaml:20:65 entities.item.actions.copy.effects.1.add.name: `name` is no number field',
+    'a.yaml:21:35 entities.item.actions.copy.effects.2.transition.name: unknown transition `odl` of item, did you mean `old`?',
+    'a.yaml:22:23 entities.item.actions.copy.effects.3.notify: says neither `to` nor `role`',
+    'a.yaml:24:36 entities.item.automations.0.when.enters: unknown state `odl`, did you mean `old`?',
+    'a.yaml:24:68 entities.item.automations.0.effects.0.set.name: unknown variable `$user2`, did you mean `$user`?',
+    'a.yaml:26:41 entities.item.views.0.fields.0: unknown field `sise`, did you mean `size`?',
+    'a.yaml:26:55 entities.item.views.0.sort.0: unknown field `nam`, did you mean `name`?',
+    'a.yaml:29:42 entities.item.fields.size.requiredIf: unknown field `nam` of item, did you mean `name`?',
+  ],
+  'row predicates in a circle': [
+    `${HEAD}  a:\n    titleField: n\n    permissions: [{ role: everyone, can: [read], where: b.n = $user }]\n    fields: { n: { type: text }, b: { type: reference, entity: b } }\n  b:\n    titleField: n\n    permissions: [{ role: everyone, can: [read], where: any(a.n = $user) }]\n    fields: { n: { type: text } }\n`,
+    'a.yaml:5:57 entities.a.permissions.0.where: row predicates go in a circle, so that the database could never answer: shop.a -> shop.b -> shop.a',
+    'a.yaml:9:57 entities.b.permissions.0.where: row predicates go in a circle, so that the database could never answer: shop.b -> shop.a -> shop.b',
+  ],
   'required references in a circle': [
     `${HEAD}  a:\n    titleField: n\n    fields: { n: { type: text }, b: { type: reference, entity: b, required: true } }\n  b:\n    titleField: n\n    fields: { n: { type: text }, a: { type: reference, entity: a, required: true } }\n`,
     'a.yaml:8:34 entities.b.fields.a: required references go in a circle, so no row could ever be made: shop.a -> shop.b -> shop.a',
