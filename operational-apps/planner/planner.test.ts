@@ -189,7 +189,7 @@ test('rules of values, checks over own columns and required-if are constraints; 
     `  checks:\n    - { name: long, rule: length(code) = size, when: size is not null and code is not null }\n`,
   );
   const plan = await planApps(client, ruled);
-  expect(plan.steps.filter((step) => step.sql.includes('NOT VALID')).length).toBe(8);
+  expect(plan.steps.filter((step) => step.sql.includes('NOT VALID')).length).toBe(9);
   await applyPlan(client, plan);
   expect(await kinds(ruled)).toEqual([]);
   const write = (values: string) =>
