@@ -121,7 +121,8 @@ const forbidden = (scope: Route['scope']): HubError =>
     { next: 'Use a key that has it; `bac keys list` shows the rights of each.', disposition: 'user' },
   );
 
-const DENIALS = ['FORBIDDEN', 'TENANT_BOUND', 'TENANT_DENIED', 'PERMISSION_DENIED', 'FIELD_DENIED'];
+/** What the records engine denies it tells itself, for all surfaces (hub/apps/runtime.ts). */
+const DENIALS = ['FORBIDDEN', 'TENANT_BOUND', 'TENANT_DENIED'];
 
 /** Writes are in the trail before they are answered; so is whatever was denied. */
 function trailOf(pool: Pool, entry: Route, request: FastifyRequest, principal: Principal) {
