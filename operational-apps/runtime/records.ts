@@ -22,7 +22,7 @@ import type { Call, Json, ListQuery, Page, RecordRow, Records, Selection, WriteO
 import { amendRecord } from './write/amend.ts';
 import { runBulk } from './write/bulk.ts';
 import { createRecord, deleteRecord, updateRecord } from './write/operations.ts';
-import { actOnRecord, transitionRecord } from './write/transition.ts';
+import { actOnRecord, transitionRecord } from './write/transit.ts';
 import { createWriting, type Writing } from './write/writing.ts';
 
 export interface RecordsContext {

@@ -165,6 +165,15 @@ function toEntity(model: EntityModel): EntityInfo {
   };
 }
 
+/** What is asked of a person for an operation, as if it were a record to be made. */
+export function inputEntity(entity: EntityInfo, fields: readonly FieldModel[]): EntityInfo {
+  return {
+    ...entity,
+    parent: undefined,
+    fields: new Map(fields.map((field) => [field.name, toField(field, entity.model.app)])),
+  };
+}
+
 function toField(model: FieldModel, app: string): FieldInfo {
   const full = (path: string): string => {
     const { app: toApp, entity } = resolvePath(app, path);

@@ -1,11 +1,11 @@
 import { AMENDED_FROM } from '../../definitions/index.ts';
 import type { EntityInfo } from '../model/catalogue.ts';
 import { problem } from '../model/problem.ts';
-import { insertChildren } from './children.ts';
+import { childRows, insertChildren } from './children.ts';
+import type { Given, GivenColumn } from './given.ts';
 import { lockRecord } from './lock.ts';
 import { insertRecord } from './operations.ts';
-import { Binder, ofTenant, type StoredRow, storedRow, type Unit } from './unit.ts';
-import type { Given, GivenColumn } from './values.ts';
+import { Binder, ofTenant, type StoredRow, type Unit } from './unit.ts';
 
 /**
  * A new draft with the values of a cancelled document and of its rows; it says what it amends. Errors:
@@ -35,10 +35,11 @@ export async function amendRecord(unit: Unit, entity: EntityInfo, id: string): P
   if (earlier.rows.length > 0)
     throw problem('TRANSITION_REFUSED', `${entity.model.label} has been amended already.`);
   const given = copyOf(entity, row);
-  const copy = await insertRecord(unit, entity, {
+  const amended = await insertRecord(unit, entity, {
     ...given,
     columns: new Map([...given.columns, [AMENDED_FROM, { value: id, type: 'bigint' }]]),
   });
+  const copy = amended.get('id')!;
   await copyChildren(unit, entity, id, copy);
   return copy;
 }
@@ -60,21 +61,14 @@ async function copyChildren(unit: Unit, entity: EntityInfo, from: string, to: st
   for (const field of entity.fields.values()) {
     if (field.kind !== 'childTable') continue;
     const child = unit.model.catalogue.entity(field.entities[0]!);
-    const writer = unit.model.rows(child);
-    const binder = new Binder();
-    const { rows } = await unit.tx.run(
-      binder.statement(
-        `SELECT ${writer.columnsSql} FROM ${child.table} t WHERE t."${child.parent!.column}" = ${binder.add(from)}${ofTenant(child, binder, unit.identity.tenant)} ORDER BY t.position, t.id`,
-      ),
-    );
-    const originals = rows.map((row) => storedRow(writer.columns, row));
-    const ids = await insertChildren(
+    const originals = [...(await childRows(unit, child, from)).values()];
+    const copies = await insertChildren(
       unit,
       child,
       to,
       originals.map((row, index) => ({ given: copyOf(child, row), position: index + 1 })),
     );
     for (const [index, row] of originals.entries())
-      await copyChildren(unit, child, row.get('id')!, ids[index]!);
+      await copyChildren(unit, child, row.get('id')!, copies[index]!.get('id')!);
   }
 }

@@ -5,7 +5,7 @@ import type { Access } from '../read/access.ts';
 import { oneQuery, type Query } from '../read/list.ts';
 import type { BulkOperation, Json, RecordRow, WriteOptions } from '../types.ts';
 import { createRecord, deleteRecord, updateRecord } from './operations.ts';
-import { transitionRecord } from './transition.ts';
+import { transitionRecord } from './transit.ts';
 import type { Unit } from './unit.ts';
 import type { Writing } from './writing.ts';
 

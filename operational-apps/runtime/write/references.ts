@@ -1,7 +1,7 @@
 import { problem } from '../model/problem.ts';
 import { arrayParam } from '../model/values.ts';
+import type { GivenReference } from './given.ts';
 import { Binder, type Unit } from './unit.ts';
-import type { GivenReference } from './values.ts';
 
 /**
  * What a principal points to it must be able to see: otherwise a reference would tell whether a record

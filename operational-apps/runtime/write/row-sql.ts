@@ -16,13 +16,15 @@ export type Stored = ReadonlyMap<string, string>;
 
 /** How rows of one entity are written: defaults and computed values in the same statement. */
 export interface RowWriter {
-  /** `INSERT ... RETURNING id::text`, in the order of `rows`; a column one of them leaves out has its default. */
+  /** `INSERT ... RETURNING` all `columns`, in the order of `rows`; a column one of them leaves out has its default. */
   insert(rows: readonly Stored[]): string;
   /** `UPDATE ... RETURNING` all `columns`; `where` speaks of alias `t`. Quiet: the version stays as it is. */
   update(values: Stored, where: string, quiet?: boolean): string;
   /** Column and value of computed fields that look at other rows, over alias `t`. */
   readonly rollUps: Stored;
   readonly columns: readonly string[];
+  /** SQL type of a column. */
+  typeOf(column: string): string;
   /** `columns` of alias `t` as text, for a select list. */
   readonly columnsSql: string;
 }
@@ -66,6 +68,7 @@ function rowWriter(apps: Apps, entity: EntityInfo, columns: readonly ColumnModel
     `${computedSql(computed, one, { column, tenant: TENANT, variables: {} })} AS ${pgIdent(one.field.name)}`;
   return {
     columns: columns.map((column) => column.name),
+    typeOf: (column) => models.get(column)!.type,
     columnsSql,
     rollUps: new Map(
       rollUps.map((one) => [
@@ -90,7 +93,7 @@ function rowWriter(apps: Apps, entity: EntityInfo, columns: readonly ColumnModel
       if (own.length > 0)
         source = `(SELECT s.*, ${own.map((one) => valueSql(one, columnsUnder('s'))).join(', ')} FROM (SELECT * FROM ${source}) AS s) AS s2`;
       const written = [...names, ...computed.map((one) => one.field.name)].map(pgIdent).join(', ');
-      return `INSERT INTO ${entity.table} (${written}) SELECT ${written} FROM ${source} RETURNING id::text`;
+      return `INSERT INTO ${entity.table} (${written}) SELECT ${written} FROM ${source} RETURNING ${columnsSql.replaceAll('t."', '"')}`;
     },
     update(values, where, quiet = false) {
       const touched = own.filter((one) => [...basesOf.get(one)!].some((name) => values.has(name)));

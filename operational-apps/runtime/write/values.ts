@@ -2,39 +2,12 @@ import { ADDRESS_PARTS } from '../../definitions/index.ts';
 import type { Catalogue, EntityInfo, FieldInfo } from '../model/catalogue.ts';
 import { toId, toParam, toText, Unfit } from '../model/convert.ts';
 import { problem } from '../model/problem.ts';
-import type { Param } from '../sessions/index.ts';
 import type { Json, Rights, Values } from '../types.ts';
+import type { Given, GivenChild, GivenColumn, GivenReference } from './given.ts';
 import { checkSettings } from './settings.ts';
 
 /** Most rows of a child table in one record. */
 const MOST_CHILDREN = 5000;
-
-export interface GivenColumn {
-  readonly value: Param;
-  readonly type: string;
-}
-
-export interface GivenChild {
-  /** undefined = a new one. */
-  readonly id: string | undefined;
-  readonly given: Given;
-  readonly path: string;
-}
-
-/** Values of a request, checked and in the form of the database. */
-export interface Given {
-  readonly columns: ReadonlyMap<string, GivenColumn>;
-  /** By child table: all its rows as they shall be, in order. */
-  readonly children: ReadonlyMap<string, readonly GivenChild[]>;
-  /** Records pointed to, children's included: looked at before they are written. */
-  readonly references: readonly GivenReference[];
-}
-
-export interface GivenReference {
-  readonly entity: string;
-  readonly id: string;
-  readonly path: string;
-}
 
 export interface ValueRules {
   readonly catalogue: Catalogue;

@@ -4,8 +4,11 @@ import type { Access } from '../read/access.ts';
 import type { Query } from '../read/list.ts';
 import type { Identity, Sessions } from '../sessions/index.ts';
 import type { Call, Json } from '../types.ts';
+import { holdRules } from './checks.ts';
 import { withKey } from './idempotency.ts';
+import { settle } from './settle.ts';
 import { trailStatements } from './trail.ts';
+import { transitByApp } from './transit.ts';
 import type { Unit } from './unit.ts';
 
 export interface WritingContext {
@@ -42,9 +45,14 @@ export function createWriting(context: WritingContext): Writing {
             tx,
             mayElevate: context.trust === 'both',
             trail: [],
+            unchecked: new Map(),
+            nesting: { automations: 0, app: 0 },
+            settle: (entity, event) => settle(unit, entity, event),
+            transit: (entity, id, name, input) => transitByApp(unit, entity, id, name, input),
           };
           const acted = async (): Promise<readonly Query<unknown>[]> => {
             const queries = await act(unit);
+            await holdRules(unit);
             for (const statement of trailStatements(unit)) tx.later({ ...statement, elevated: true });
             return queries;
           };
