@@ -2,3 +2,9 @@ export type { Denied } from './denied.ts';
 export { type AppsRuntimeOptions, createAppsRuntime } from './runtime.ts';
 export { prepareAppsLogin } from './sessions/index.ts';
 export type * from './types.ts';
+export {
+  type AppsWorker,
+  type AppsWorkerOptions,
+  type AppsWorkerStats,
+  createAppsWorker,
+} from './worker/index.ts';

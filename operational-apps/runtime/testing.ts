@@ -31,10 +31,6 @@ export async function testRuntime(
     const client = await owner.connect();
     try {
       await applyPlan(client, await planApps(client, apps));
-      for (const { name } of apps)
-        await client.query(
-          `GRANT USAGE ON SCHEMA ${name} TO bac_app, bac_app_effects; GRANT ALL ON ALL TABLES IN SCHEMA ${name} TO bac_app, bac_app_effects`,
-        );
     } finally {
       client.release();
     }

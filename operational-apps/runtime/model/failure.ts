@@ -10,6 +10,8 @@ interface Rule {
   /** Of the columns it speaks of. */
   readonly fields: readonly string[];
   readonly message: string | undefined;
+  /** The field that must have a value when the rule's condition holds. */
+  readonly requires: string | undefined;
 }
 
 /** What pg says about an error of the server. */
@@ -45,6 +47,7 @@ export function createFailures(apps: readonly App[], catalogue: Catalogue): Fail
         kind: constraint.kind,
         fields,
         message: constraint.kind === 'check' ? check?.message : undefined,
+        requires: fields.find((name) => constraint.name.includes(`_${name}_required_`)),
       });
     }
   }
@@ -67,6 +70,12 @@ export function createFailures(apps: readonly App[], catalogue: Catalogue): Fail
               })
             : problem('REFERENCE_UNKNOWN', `${label}: there is no such record.`, path);
         case '23514':
+          if (rule?.requires !== undefined)
+            return problem(
+              'VALUE_REQUIRED',
+              `${here.fields.get(rule.requires)!.label} needs a value here.`,
+              rule.requires,
+            );
           return problem('RULE_BROKEN', rule?.message ?? `${label}: the value breaks a rule.`, path, {
             ...(rule ? { entity: rule.entity.path } : {}),
           });

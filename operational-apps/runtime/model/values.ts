@@ -25,7 +25,8 @@ export function fromWire(kind: Kind, text: string | null): unknown {
   if (text === null) return null;
   switch (kind) {
     case 'boolean':
-      return text === 't';
+      // `t` of the wire, `true` of a cast.
+      return text.startsWith('t');
     case 'multiSelect':
       return parseTextArray(text);
     case 'json':

@@ -70,9 +70,11 @@ export function rangesAfter(
 ): string[] {
   const ranges: string[] = [];
   for (let length = keys.length; length > 0; length -= 1) {
+    const beyond = past(params, keys[length - 1]!, values[length - 1]!, alias);
+    // A parameter that is in no text would have no type.
+    if (beyond.length === 0) continue;
     const equal = keys.slice(0, length - 1).map((key, index) => equals(params, key, values[index]!, alias));
-    for (const beyond of past(params, keys[length - 1]!, values[length - 1]!, alias))
-      ranges.push([...equal, beyond].join(' AND '));
+    for (const one of beyond) ranges.push([...equal, one].join(' AND '));
   }
   return ranges;
 }

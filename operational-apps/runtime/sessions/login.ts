@@ -1,11 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { pgIdent, pgLiteral, userError } from '#kernel';
-
-/** Role that reads and writes for principals; tables grant to it, policies name it. */
-export const APP_ROLE = 'bac_app';
-/** Role of what apps do by themselves (effects, numbers, trail): every row of the tenant, of no other. */
-export const EFFECTS_ROLE = 'bac_app_effects';
+import { APP_ROLE, EFFECTS_ROLE } from '../../planner/database-roles.ts';
 
 const STATE_GRANTS: readonly (readonly [table: string, app: string, effects: string])[] = [
   ['activity', 'SELECT', 'SELECT, INSERT'],

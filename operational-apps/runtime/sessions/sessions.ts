@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { HubError, type Logger } from '#kernel';
-import { APP_ROLE, EFFECTS_ROLE } from './login.ts';
+import { APP_ROLE, EFFECTS_ROLE } from '../../planner/database-roles.ts';
 import { forgetPrepared, type Outcome, type Param, runPipeline, type Statement } from './pipeline.ts';
 
 /** Who acts, as the database's policies see it. */

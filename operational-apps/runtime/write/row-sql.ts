@@ -6,6 +6,7 @@ import {
   columnsUnder,
   computedFields,
   computedSql,
+  TENANT_SETTING,
 } from '../../definitions/index.ts';
 import { tablesOf } from '../../planner/model.ts';
 import type { ColumnModel } from '../../planner/table-model.ts';
@@ -43,9 +44,6 @@ export function createRowWriters(catalogue: Catalogue): (entity: EntityInfo) => 
   };
 }
 
-/** Sub-selects of roll-ups are held to it; the policies hold them as well. */
-const TENANT = "(SELECT current_setting('bac.tenant', true))";
-
 function rowWriter(apps: Apps, entity: EntityInfo, columns: readonly ColumnModel[]): RowWriter {
   const models = new Map(columns.map((column) => [column.name, column]));
   const computed = computedFields(apps, entity.model);
@@ -60,12 +58,12 @@ function rowWriter(apps: Apps, entity: EntityInfo, columns: readonly ColumnModel
       found.add(name);
       return pgIdent(name);
     };
-    computedSql(computed, one, { column, tenant: TENANT, variables: {} });
+    computedSql(computed, one, { column, tenant: TENANT_SETTING, variables: {} });
     return found;
   };
   const basesOf = new Map(computed.map((one) => [one, bases(one)]));
   const valueSql = (one: ComputedField, column: (name: string) => string): string =>
-    `${computedSql(computed, one, { column, tenant: TENANT, variables: {} })} AS ${pgIdent(one.field.name)}`;
+    `${computedSql(computed, one, { column, tenant: TENANT_SETTING, variables: {} })} AS ${pgIdent(one.field.name)}`;
   return {
     columns: columns.map((column) => column.name),
     typeOf: (column) => models.get(column)!.type,
@@ -73,7 +71,7 @@ function rowWriter(apps: Apps, entity: EntityInfo, columns: readonly ColumnModel
     rollUps: new Map(
       rollUps.map((one) => [
         one.field.name,
-        computedSql(computed, one, { column: columnsUnder('t'), tenant: TENANT, variables: {} }),
+        computedSql(computed, one, { column: columnsUnder('t'), tenant: TENANT_SETTING, variables: {} }),
       ]),
     ),
     insert(rows) {

@@ -13,6 +13,7 @@ import {
   type SqlContext,
   type Step,
   scopeFor,
+  TENANT_SETTING,
   type Type,
   type Typed,
   typedExpression,
@@ -52,7 +53,6 @@ export class Question {
   private readonly each: Each | null;
   private readonly place: Place;
   private readonly context: SqlContext;
-  private tenant: string | undefined;
 
   constructor(unit: Unit, subject: Subject, each: Each | null = null, place: Place = 'operation') {
     this.unit = unit;
@@ -61,14 +61,9 @@ export class Question {
     this.place = place;
     this.context = {
       column: this.held(subject.entity, subject.row),
-      tenant: this.tenantSql(),
+      tenant: TENANT_SETTING,
       variables: this.variables(),
     };
-  }
-
-  private tenantSql(): string {
-    this.tenant ??= `${this.binder.add(this.unit.identity.tenant)}::text`;
-    return this.tenant;
   }
 
   /** Columns of a row that is known, as parameters. */
@@ -90,7 +85,7 @@ export class Question {
     const value = (text: string | null, type: string) => () => `${this.binder.add(text)}::${type}`;
     const known: Record<string, (member: string | null) => string> = {
       user: value(identity.user, 'text'),
-      tenant: () => this.tenantSql(),
+      tenant: () => TENANT_SETTING,
       roles: value(arrayParam(identity.roles), 'text[]'),
       attributes: (name) => {
         const attribute = name === null ? undefined : identity.attributes[name];
@@ -167,7 +162,7 @@ export class Question {
     rules.unshift(`${EACH}."${rows.column}" = ${id}`);
     if (rows.entityColumn)
       rules.push(`${EACH}."${rows.entityColumn.column}" = ${this.binder.add(rows.entityColumn.value)}::text`);
-    if (entity.tenantScoped) rules.push(`${EACH}.tenant_id = ${this.tenantSql()}`);
+    if (entity.tenantScoped) rules.push(`${EACH}.tenant_id = ${TENANT_SETTING}`);
     const order = entity.parent ? `${EACH}.position, ${EACH}.id` : `${EACH}.id`;
     return ` FROM ${entity.table} ${EACH} WHERE ${rules.join(' AND ')} ORDER BY ${order}`;
   }

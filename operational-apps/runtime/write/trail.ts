@@ -43,12 +43,9 @@ export function wholeRow(entity: EntityInfo, row: StoredRow): Json {
 
 function shown(field: FieldInfo, texts: readonly (string | null)[]): Json {
   const kinds = columnKinds(field);
-  // Stored rows are read with `::text`: a boolean is `true` there, not `t`.
   return showField(
     field,
-    texts.map((text, index) =>
-      field.kind === 'boolean' && text !== null ? text.startsWith('t') : fromWire(kinds[index]!, text),
-    ),
+    texts.map((text, index) => fromWire(kinds[index]!, text)),
   );
 }
 

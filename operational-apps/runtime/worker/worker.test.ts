@@ -1,0 +1,149 @@
+import { createHmac } from 'node:crypto';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { silentLogger } from '#kernel';
+import { SHOP } from '../fixtures/shop.ts';
+import type { Records } from '../index.ts';
+import { appsOf, someone, type TestRuntime, testRuntime } from '../testing.ts';
+import { isPrivate } from './addresses.ts';
+import { type AppsWorker, type AppsWorkerOptions, createAppsWorker } from './index.ts';
+
+let db: TestRuntime;
+let manager: Records;
+const workers: AppsWorker[] = [];
+const apps = appsOf(SHOP);
+
+const worker = (options: Partial<AppsWorkerOptions> = {}): AppsWorker => {
+  const made = createAppsWorker({
+    pool: db.owner,
+    url: db.url,
+    apps: () => apps,
+    logger: silentLogger(),
+    allowPrivate: true,
+    firstPauseMs: 1,
+    ...options,
+  });
+  workers.push(made);
+  return made;
+};
+
+beforeAll(async () => {
+  db = await testRuntime(apps);
+  manager = db.runtime.as(someone('max@x.example', ['manager']), { surface: 'web' });
+});
+afterAll(async () => {
+  for (const one of workers) await one.stop();
+  await db?.[Symbol.asyncDispose]();
+});
+
+test('what is due happens once for each due time, however many workers look', async () => {
+  const owner = await manager.create('shop.person', { name: 'ann', email: 'ann@x.example' });
+  const due = new Date(Date.now() + 3_600_000).toISOString();
+  const open = await manager.create('shop.order', { owner: owner.id, due_at: due });
+  await manager.create('shop.order', {
+    owner: owner.id,
+    due_at: new Date(Date.now() + 48 * 3_600_000).toISOString(),
+  });
+  await Promise.all([worker(), worker(), worker()].map((one) => one.round()));
+  await worker().round();
+  const notes = async (): Promise<unknown[]> =>
+    (await db.owner.query("SELECT record_id FROM bac.notifications WHERE body LIKE 'Due%'")).rows;
+  expect(await notes()).toEqual([{ record_id: open.id }]);
+  await manager.update('shop.order', open.id, { due_at: new Date(Date.now() + 7_200_000).toISOString() });
+  await worker().round();
+  expect(await notes()).toHaveLength(2);
+});
+
+interface Got {
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+async function receiver(answer: (attempt: number) => { status: number; headers?: Record<string, string> }) {
+  const got: Got[] = [];
+  const server = createServer(async (request, response) => {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    got.push({ headers: request.headers, body: Buffer.concat(parts).toString() });
+    const { status, headers } = answer(got.length);
+    response.writeHead(status, headers).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    got,
+    url: `http://127.0.0.1:${port}/hook`,
+    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => void server.close(() => resolve())),
+  };
+}
+
+const enqueue = async (url: string): Promise<string> =>
+  (
+    await db.owner.query<{ id: string }>(
+      `INSERT INTO bac.outbox (tenant_id, entity, record_id, url, body) VALUES ('one', 'shop.order', 1, $1, '{"id": 1}') RETURNING id`,
+      [url],
+    )
+  ).rows[0]!.id;
+const state = async (id: string): Promise<Record<string, unknown>> =>
+  (
+    await db.owner.query(
+      "SELECT state, attempts, last_status, last_error, next_at > now() + interval '50 seconds' AS later FROM bac.outbox WHERE id = $1",
+      [id],
+    )
+  ).rows[0]!;
+
+test('a webhook is sent again until it is taken, signed, under one number', async () => {
+  await using hook = await receiver((attempt) => ({ status: attempt < 3 ? 500 : 204 }));
+  const id = await enqueue(hook.url);
+  const one = worker();
+  while ((await state(id)).state === 'waiting') await one.round();
+  expect(await state(id)).toMatchObject({ state: 'sent', attempts: 3, last_status: 204 });
+  expect(hook.got.map(({ headers }) => headers['x-bac-delivery'])).toEqual([id, id, id]);
+  const { headers, body } = hook.got[2]!;
+  expect(JSON.parse(body)).toEqual({ id: 1 });
+  const [, at, hash] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(headers['x-bac-signature']))!;
+  const { rows } = await db.owner.query("SELECT value FROM bac.secrets WHERE name = 'webhook_signing'");
+  expect(createHmac('sha256', rows[0].value).update(`${at}.${body}`).digest('hex')).toBe(hash);
+});
+
+test('Retry-After is honoured; after the last attempt it is dead, and says why', async () => {
+  await using hook = await receiver(() => ({ status: 429, headers: { 'retry-after': '60' } }));
+  const id = await enqueue(hook.url);
+  await worker().round();
+  expect(await state(id)).toMatchObject({ state: 'waiting', attempts: 1, last_status: 429, later: true });
+  await db.owner.query('UPDATE bac.outbox SET next_at = now() WHERE id = $1', [id]);
+  await worker({ attempts: 2 }).round();
+  expect(await state(id)).toMatchObject({ state: 'dead', attempts: 2, last_error: 'HTTP 429' });
+});
+
+test('nothing is sent to private addresses, by number or by name', async () => {
+  await using hook = await receiver(() => ({ status: 204 }));
+  const port = new URL(hook.url).port;
+  for (const host of ['127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]']) {
+    const id = await enqueue(`http://${host}:${port}/`);
+    await worker({ allowPrivate: false, attempts: 1 }).round();
+    expect(await state(id), host).toMatchObject({ state: 'dead', last_status: null });
+  }
+  expect(hook.got).toEqual([]);
+  for (const address of [
+    '10.1.2.3',
+    '172.31.0.1',
+    '192.168.1.1',
+    '169.254.169.254',
+    '100.64.0.1',
+    'fd00::1',
+    'fe80::1',
+    '0.0.0.0',
+  ])
+    expect(isPrivate(address), address).toBe(true);
+  for (const address of ['8.8.8.8', '172.32.0.1', '2a00:1450::1'])
+    expect(isPrivate(address), address).toBe(false);
+});
+
+test('expired keys go', async () => {
+  await manager.create('shop.item', { name: 'kept' }, { idempotencyKey: 'old' });
+  await db.owner.query("UPDATE bac.idempotency_keys SET expires_at = now() - interval '1 minute'");
+  await worker().round();
+  expect((await db.owner.query('SELECT 1 FROM bac.idempotency_keys')).rowCount).toBe(0);
+});
