@@ -5,7 +5,7 @@ import { createByEffect } from './effect-create.ts';
 import { updateByEffect } from './effect-update.ts';
 import type { GivenColumn } from './given.ts';
 import { storeUpdate } from './operations.ts';
-import { eachOf, Question, type Subject } from './subject.ts';
+import { eachOf, inputType, Question, type Subject } from './subject.ts';
 import { asApp, Binder, currentRow, type StoredRow, type Unit } from './unit.ts';
 
 /** A subject that earlier effects have changed. */
@@ -126,7 +126,7 @@ async function transit(
       inputs.map(({ name }, index) => {
         const field = fields.find((one) => one.name === name);
         const column = field?.type === 'reference' ? `${name}_id` : name;
-        return [column, { value: values[index] ?? null, type: 'text' }];
+        return [column, { value: values[index] ?? null, type: inputType(fields, column) }];
       }),
     );
     await unit.transit(entity, id, effect.name, { columns, children: new Map(), references: [] });

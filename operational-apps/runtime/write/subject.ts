@@ -190,7 +190,8 @@ function modelOf(entity: EntityInfo, name: string): FieldModel {
   return { ...base, type: 'text' };
 }
 
-function inputType(fields: readonly FieldModel[], column: string): string {
+/** Database type of the column of an input: what `$input` gives has it, whoever gave the value. */
+export function inputType(fields: readonly FieldModel[], column: string): string {
   const field = fields.find((one) => column === one.name || column === `${one.name}_id`);
   switch (field?.type) {
     case 'integer':
