@@ -171,6 +171,14 @@ export const configSchema = z.strictObject({
   identity: identitySchema,
   limits: limitsSchema,
   audit: auditSchema,
+  apps: z
+    .strictObject({
+      /** Login of the records engine (member of bac_app and bac_app_effects), where the hub may make none itself. */
+      url: z.string().optional(),
+      /** Webhooks may go to loopback and private networks. */
+      webhooksToPrivate: z.union([z.boolean(), z.stringbool()]).default(false),
+    })
+    .prefault({}),
   demo: z
     .strictObject({
       enabled: z.union([z.boolean(), z.stringbool()]).default(true),
@@ -204,6 +212,8 @@ export const ENVIRONMENT: Readonly<Record<string, readonly [string, ...string[]]
   BAC_CLICKHOUSE_PORT: ['clickhouse', 'port'],
   BAC_CLICKHOUSE_USER: ['clickhouse', 'user'],
   BAC_CLICKHOUSE_PASSWORD: ['clickhouse', 'password'],
+  BAC_APPS_URL: ['apps', 'url'],
+  BAC_APPS_WEBHOOKS_TO_PRIVATE: ['apps', 'webhooksToPrivate'],
   BAC_DEMO: ['demo', 'enabled'],
   BAC_LOG_PARTITIONS: ['log', 'partitions'],
   BAC_KAFKA_BROKERS: ['log', 'kafka', 'brokers'],
@@ -324,6 +334,7 @@ export function publicConfig(config: Config): Config {
           : { login: { ...issuer.login, clientSecret: '[secret]' } }),
       })),
     },
+    apps: { ...config.apps, url: hide(config.apps.url) },
     connect: {
       ...config.connect,
       url: hide(config.connect.url),

@@ -1,8 +1,11 @@
 import type { Pool } from 'pg';
 import {
+  type App,
   type AppsRuntime,
+  type AppsWorkerStats,
   type ChangeFeed,
   createAppsRuntime,
+  createAppsWorker,
   createChangeFeed,
   type Denied,
   prepareAppsLogin,
@@ -17,6 +20,53 @@ export interface OpenAppsOptions {
   readonly log: ChangeLog;
   readonly logger: Logger;
   readonly postgresUrl: string;
+  /** Login of the engine, where the operator made it himself. */
+  readonly url?: string | undefined;
+}
+
+/** null, and a warning with what to do, where the database lets the hub make no login for its apps. */
+async function loginOf(pool: Pool, postgresUrl: string, logger: Logger): Promise<string | null> {
+  try {
+    return await prepareAppsLogin(pool, postgresUrl);
+  } catch (thrown) {
+    const error = toHubError(thrown);
+    if (error.code !== 'APPS_LOGIN_REFUSED') throw thrown;
+    logger.error({ err: error, next: error.next }, 'records of apps are not served');
+    return null;
+  }
+}
+
+export interface AppsWork {
+  stats(): AppsWorkerStats;
+  stop(): Promise<void>;
+}
+
+/** Automations by time and webhooks, always by the definitions in force; null as `openApps`. */
+export async function startAppsWork(
+  options: OpenAppsOptions & { readonly allowPrivate: boolean },
+): Promise<AppsWork | null> {
+  const { pool, log, logger, postgresUrl, allowPrivate } = options;
+  const url = options.url ?? (await loginOf(pool, postgresUrl, logger));
+  if (url === null) return null;
+  let apps: readonly App[] = [];
+  const watch = await watchApps({
+    pool,
+    log,
+    logger,
+    onChange: (inForce) => {
+      apps = inForce.apps;
+    },
+  });
+  apps = watch.first.apps;
+  const worker = createAppsWorker({ pool, url, logger, allowPrivate, apps: () => apps });
+  worker.start();
+  return {
+    stats: () => worker.stats(),
+    async stop() {
+      await watch.stop();
+      await worker.stop();
+    },
+  };
 }
 
 /** The records engine of one process, always with the definitions in force. */
@@ -37,16 +87,10 @@ export async function openApps({
   log,
   logger,
   postgresUrl,
+  url: given,
 }: OpenAppsOptions): Promise<OpenApps | null> {
-  let url: string;
-  try {
-    url = await prepareAppsLogin(pool, postgresUrl);
-  } catch (thrown) {
-    const error = toHubError(thrown);
-    if (error.code !== 'APPS_LOGIN_REFUSED') throw thrown;
-    logger.error({ err: error, next: error.next }, 'records of apps are not served');
-    return null;
-  }
+  const url = given ?? (await loginOf(pool, postgresUrl, logger));
+  if (url === null) return null;
   const runtime = createAppsRuntime({
     url,
     apps: [],

@@ -23,7 +23,11 @@ const WEB_ROOT = fileURLToPath(new URL('../../dashboards/web/dist', import.meta.
 export async function runApi(context: RoleContext): Promise<Role> {
   const { settings } = context;
   const registry = openRegistry({ ...context, postgresUrl: settings.postgresUrl });
-  const apps = await openApps({ ...context, postgresUrl: settings.postgresUrl });
+  const apps = await openApps({
+    ...context,
+    postgresUrl: settings.postgresUrl,
+    url: settings.config.apps.url,
+  });
   const server = createHttpServer({
     ...context,
     config: settings.config,

@@ -55,6 +55,8 @@ export interface Sessions {
   alone(identity: Identity, statement: Statement): Promise<Outcome>;
   /** A read-only transaction that stays open while rows are fetched piece by piece. */
   cursor(identity: Identity, statement: Statement, rows: number): AsyncIterable<Outcome['rows']>;
+  /** A statement without any settings: what the policies let through then. For tests. */
+  bare(statement: Statement): Promise<Outcome>;
   close(): Promise<void>;
 }
 
@@ -128,6 +130,10 @@ export function createSessions(options: SessionsOptions): Sessions {
     for (let attempt = 1; ; attempt += 1) {
       signal?.throwIfAborted();
       const client = await acquire();
+      if (signal?.aborted) {
+        client.release();
+        throw signal.reason;
+      }
       const stop = signal ? cancelOnAbort(client, config, signal) : null;
       try {
         const outcomes = await runPipeline(client, batch);
@@ -260,6 +266,14 @@ export function createSessions(options: SessionsOptions): Sessions {
         client.release(!ended);
       }
     },
+    async bare(statement) {
+      const client = await acquire();
+      try {
+        return (await runPipeline(client, [statement]))[0]!;
+      } finally {
+        client.release();
+      }
+    },
     close: () => pool.end(),
   };
 }
@@ -280,7 +294,9 @@ const busy = (cause?: unknown): HubError =>
 function cancelOnAbort(client: pg.PoolClient, config: pg.PoolConfig, signal: AbortSignal): () => void {
   const cancel = (): void => {
     const { processID } = client as unknown as { processID: number };
-    const other = new pg.Client({ ...config, connectionTimeoutMillis: 2000 });
+    // As the login itself, whose session it is; the role the sessions begin with may not end any.
+    const { options: _, ...plain } = config;
+    const other = new pg.Client({ ...plain, connectionTimeoutMillis: 2000 });
     other.on('error', () => {});
     other
       .connect()
