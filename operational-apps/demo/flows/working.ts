@@ -117,6 +117,7 @@ export const startProject: Flow = async (context) => {
       assignee_id: random.pick(shop.staff.projects!),
       due_on: new Date(now + (index + 1) * 4 * DAY),
       estimate_hours: random.int(1, 12),
+      spent_minutes: 0,
     });
   return true;
 };
