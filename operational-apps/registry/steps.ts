@@ -47,24 +47,3 @@ export function lossOf(step: PlanStep): { loses: string; rollback: string } {
     rollback: 'Rolling back changes the type back; the values stay as they were cut.',
   };
 }
-
-/** Tables a plan makes: nobody writes to them yet. */
-export function tablesMade(steps: readonly PlanStep[]): ReadonlySet<string> {
-  return new Set(
-    steps.flatMap((step) => {
-      const object = step.sql.startsWith('CREATE TABLE') ? objectOf(step) : null;
-      return object?.name ? [`${object.schema}.${object.name}`] : [];
-    }),
-  );
-}
-
-/**
- * The step as it is run beside writers: an index on a table with rows is built without holding them off.
- * (On a new table it is not: that would wait for every old transaction of the database.)
- */
-export function online(step: PlanStep, made: ReadonlySet<string>): PlanStep {
-  const match = /^CREATE (UNIQUE )?INDEX (?!CONCURRENTLY)/.exec(step.sql);
-  const object = objectOf(step);
-  if (!match || !object || made.has(`${object.schema}.${object.name}`)) return step;
-  return { ...step, sql: step.sql.replace(match[0], `CREATE ${match[1] ?? ''}INDEX CONCURRENTLY `) };
-}
