@@ -31,7 +31,7 @@ async function untilInForce(pool: Pool, revision: string): Promise<void> {
   while (performance.now() < until) {
     const { rowCount } = await pool.query(
       `SELECT 1 FROM bac.role_stats WHERE updated_at > now() - interval '3 seconds'
-         AND data ? 'apps' AND (data->>'apps')::bigint < $1`,
+         AND data ? 'appsRevision' AND (data->>'appsRevision')::bigint < $1`,
       [revision],
     );
     if (rowCount === 0) return;

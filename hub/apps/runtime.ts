@@ -38,6 +38,8 @@ async function loginOf(pool: Pool, postgresUrl: string, logger: Logger): Promise
 
 export interface AppsWork {
   stats(): AppsWorkerStats;
+  /** Of the definitions this process works by. */
+  revision(): string;
   stop(): Promise<void>;
 }
 
@@ -62,6 +64,7 @@ export async function startAppsWork(
   worker.start();
   return {
     stats: () => worker.stats(),
+    revision: () => watch.revision(),
     async stop() {
       await watch.stop();
       await worker.stop();

@@ -43,7 +43,7 @@ export async function runApi(context: RoleContext): Promise<Role> {
   const settled = registry.settle();
   return {
     facts: { port },
-    stats: () => (apps ? { apps: apps.revision() } : {}),
+    stats: () => (apps ? { appsRevision: apps.revision() } : {}),
     async stop() {
       await server.close();
       await registry.close();

@@ -28,7 +28,7 @@ export async function runWorker(context: RoleContext): Promise<Role> {
     stats: () => ({
       ...simulator?.stats(),
       verify: schedule.stats(),
-      ...(apps ? { apps: apps.stats() } : {}),
+      ...(apps ? { apps: apps.stats(), appsRevision: apps.revision() } : {}),
     }),
     figures: () => {
       const { verified, repaired, failed } = schedule.stats();
