@@ -257,3 +257,37 @@ test('bulk is all or nothing', async () => {
   ).rejects.toMatchObject({ code: 'VALUE_REQUIRED', details: { operation: 1 } });
   expect((await manager.list('shop.item', { filter: { name: { eq: 'bulk' } } })).rows).toEqual([]);
 });
+
+test('with the engine’s own checks off, row-level security holds by itself', async () => {
+  const order = await manager.create('shop.order', { owner: who.bob!, note: 'secret' });
+  const entry = await manager.create('shop.entry', { text: 'books' });
+  const open = db.another({ trust: 'database' });
+  const as = (user: string, roles: string[], tenant?: string): Records =>
+    open.as(someone(user, roles, tenant), { surface: 'web' });
+  const seller = as('ann@x.example', ['seller']);
+  const nobody = as('eve@x.example', []);
+  const stranger = as('max@x.example', ['owner', 'manager'], 'two');
+  for (const records of [seller, nobody, stranger]) {
+    expect(await records.get('shop.order', order.id)).toBeNull();
+    expect((await records.list('shop.entry', { count: true })).total).toBe(0);
+    expect(await records.aggregate('shop.entry', { measures: ['count'] })).toEqual([{ count: 0 }]);
+    for (const write of [
+      () => records.update('shop.order', order.id, { note: 'x' }),
+      () => records.delete('shop.entry', entry.id),
+      () => records.transition('shop.order', order.id, 'cancel'),
+      () => records.timeline.comment('shop.order', order.id, 'x'),
+    ])
+      await expect(write()).rejects.toMatchObject(refused('RECORD_NOT_FOUND'));
+    await expect(records.create('shop.order', { owner: who.bob! })).rejects.toThrow();
+  }
+  const reader = as('cleo@x.example', ['clerk']);
+  expect(await reader.get('shop.order', order.id)).toMatchObject({ note: 'secret' });
+  for (const write of [
+    () => reader.update('shop.order', order.id, { note: 'x' }),
+    () => reader.transition('shop.order', order.id, 'cancel'),
+    () => reader.delete('shop.order', order.id),
+    () => reader.create('shop.item', { name: 'x' }),
+  ])
+    await expect(write()).rejects.toMatchObject({ disposition: 'user' });
+  expect(await manager.get('shop.order', order.id)).toMatchObject({ note: 'secret', status: 'open' });
+});
