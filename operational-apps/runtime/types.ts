@@ -196,7 +196,8 @@ export interface Records {
   /** All or nothing, in order, at most 500. */
   bulk(
     operations: readonly BulkOperation[],
-    options?: Pick<WriteOptions, 'idempotencyKey'>,
+    /** `dryRun`: everything is tried and answered, and nothing stays. */
+    options?: Pick<WriteOptions, 'idempotencyKey'> & { readonly dryRun?: boolean },
   ): Promise<readonly (RecordRow | null)[]>;
   readonly timeline: Timeline;
 }

@@ -21,13 +21,17 @@ interface Context {
 export async function runBulk(
   { writing, access, on }: Context,
   operations: readonly BulkOperation[],
-  options: Pick<WriteOptions, 'idempotencyKey'>,
+  options: Pick<WriteOptions, 'idempotencyKey'> & { readonly dryRun?: boolean },
 ): Promise<(RecordRow | null)[]> {
   if (operations.length > MOST)
     throw problem('LIMIT_EXCEEDED', `At most ${MOST} operations at once.`, 'operations');
   if (operations.length === 0) return [];
   return writing.run(
-    { key: options.idempotencyKey, request: ['bulk', operations as unknown as Json] },
+    {
+      key: options.idempotencyKey,
+      request: ['bulk', operations as unknown as Json],
+      dryRun: options.dryRun === true,
+    },
     async (unit) => {
       const queries: Query<RecordRow | null>[] = [];
       for (const [index, operation] of operations.entries())
