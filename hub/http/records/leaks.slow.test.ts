@@ -246,6 +246,63 @@ describe.each(CASES)('$role of $tenant', ({ role, tenant }) => {
     }
   });
 
+  test.each(ENTITIES)(
+    'files: what is exported of %s is what may be seen, and nothing is imported without the right',
+    async (entity) => {
+      for (const format of ['csv', 'parquet', 'xlsx']) {
+        const file = await rest(
+          role,
+          tenant,
+          'GET',
+          `/api/v1/export/vault/${entity}?format=${format}&sort=id`,
+        );
+        clean(file, role, tenant, entity);
+        if (!mayDo(role, entity, 'export')) {
+          expect([file.status, file.json?.error.code]).toEqual([403, 'PERMISSION_DENIED']);
+        } else {
+          expect(file.status).toBe(200);
+          if (format === 'csv') {
+            const ids = file.text
+              .trim()
+              .split('\r\n')
+              .join('\n')
+              .split('\n')
+              .slice(1)
+              .map((line) => ({ id: line.split(',')[0]! }));
+            expect(idsOf(ids)).toEqual(idsOf(seen(role, tenant, entity)));
+          }
+        }
+      }
+      for (const [field, right] of FIELDS[entity].map((name) => [name, fieldRight(role, entity, name)])) {
+        const file = await rest(role, tenant, 'GET', `/api/v1/export/vault/${entity}?fields=${field}`);
+        clean(file, role, tenant, entity);
+        if (right === 'hidden') expect(file.status).toBeGreaterThanOrEqual(400);
+      }
+      if (mayDo(role, entity, 'import')) return;
+      const before = await hub.pool.query(`SELECT count(*) FROM vault.${entity}`);
+      const refusedImport = await ask(hub, 'POST', `/api/v1/import/vault/${entity}`, {
+        key: keyOf(role, tenant),
+        headers: { 'content-type': 'application/octet-stream' },
+        body: `${FIELDS[entity][0]}\nstolen\n`,
+      });
+      expect([refusedImport.status, refusedImport.json.error.code]).toEqual([403, 'PERMISSION_DENIED']);
+      expect((await hub.pool.query(`SELECT count(*) FROM vault.${entity}`)).rows).toEqual(before.rows);
+    },
+  );
+
+  test('an import changes no record of another tenant, nor one outside the row rule', async () => {
+    if (!mayDo(role, 'deal', 'import')) return;
+    const invisible = facts.deal.filter((row) => !maySee(role, tenant, 'deal', row, facts)).slice(0, 5);
+    const answer = await ask(hub, 'POST', '/api/v1/import/vault/deal', {
+      key: keyOf(role, tenant),
+      headers: { 'content-type': 'application/octet-stream' },
+      body: `id,name\n${invisible.map((row) => `${row.id},stolen`).join('\n')}\n`,
+    });
+    const result = JSON.parse(answer.text.trim().split('\n').at(-1)!);
+    expect(result).toMatchObject({ type: 'result', failed: invisible.length, updated: 0, created: 0 });
+    expect((await hub.pool.query("SELECT 1 FROM vault.deal WHERE name = 'stolen'")).rows).toEqual([]);
+  });
+
   test('new records stay in the tenant, within the row rule, without fields one may not write', async () => {
     const foreignPerson = facts.person.find((row) => row.tenant === other)!;
     const me = facts.person.find(

@@ -3,6 +3,7 @@ import { type AppsRuntime, type ChangeFeed, createGraphqlHandler } from '#apps';
 import type { Logger, Principal } from '#kernel';
 import type { Route } from '../route.ts';
 import type { OpenStreams } from '../streams.ts';
+import { exchangeRoutes } from './exchange.ts';
 import { mountGraphql } from './graphql.ts';
 import { recordsOpenApi } from './openapi.ts';
 import { recordRoutes } from './routes.ts';
@@ -40,7 +41,11 @@ export function recordSurface(options: {
     runtime.as(await bound(request, principal), { surface: 'rest', requestId: request.id, signal });
   return {
     // The engine binds every call to one tenant and keeps a trail of its own, with old and new values.
-    routes: [...recordRoutes(records), ...timelineRoutes(records)].map((entry) => ({
+    routes: [
+      ...recordRoutes(records),
+      ...timelineRoutes(records),
+      ...exchangeRoutes(runtime, records, streams),
+    ].map((entry) => ({
       ...entry,
       tenantSafe: true,
       audit: false,
