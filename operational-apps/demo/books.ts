@@ -2,34 +2,11 @@ import type { Agenda } from './agenda.ts';
 import { DAY, HISTORY_DAYS } from './calendar.ts';
 import type { Catalogue, Variant } from './catalogue.ts';
 import { monthOf } from './chart.ts';
+import type { Desk, Posting } from './desk.ts';
 import { createPurchases } from './purchases.ts';
 import { createSales, type Sale, type SaleFacts } from './sales.ts';
 import type { Tenant } from './tenants.ts';
 import { date, money, numbered, stamps, type World } from './world.ts';
-
-/** Account and cents: positive is debit, negative credit. */
-export type Posting = readonly [account: number, cents: number];
-
-export interface Entry {
-  readonly kind: 'opening' | 'summary' | 'invoice' | 'credit' | 'payment' | 'cost' | 'purchase';
-  readonly memo: string;
-  readonly source: readonly [type: string, id: number] | null;
-  readonly at: number;
-  readonly lines: readonly Posting[];
-}
-
-/** What all who write into the books need. */
-export interface Desk {
-  readonly world: World;
-  readonly tenant: Tenant;
-  readonly catalogue: Catalogue;
-  readonly agenda: Agenda;
-  next(series: string): number;
-  /** An entry of its own; lines of nothing are left out. */
-  post(entry: Entry): void;
-  /** Adds to the summary of the month of `at`. */
-  summarise(at: number, lines: readonly Posting[]): void;
-}
 
 /** A tenant's ledger, with the documents behind it from the day on which the books were opened. */
 export interface Books {

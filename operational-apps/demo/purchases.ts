@@ -1,6 +1,6 @@
-import type { Desk, Posting } from './books.ts';
 import { DAY } from './calendar.ts';
 import type { Variant } from './catalogue.ts';
+import type { Desk, Posting } from './desk.ts';
 import { writePayment } from './sales.ts';
 import { date, instant, money, numbered, stamps } from './world.ts';
 

@@ -1,6 +1,6 @@
-import type { Desk, Posting } from './books.ts';
 import { DAY } from './calendar.ts';
 import type { ProfileCode } from './chart.ts';
+import type { Desk, Posting } from './desk.ts';
 import { date, instant, money, numbered, stamps } from './world.ts';
 
 /** An order as the books see it; cents. */

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { type CsvError, parse } from 'csv-parse';
 import { stringify } from 'csv-stringify';
 import { userError } from '#kernel';
@@ -20,7 +20,8 @@ export async function* writeCsv(
     yield columns.map((column) => column.name);
     for await (const some of rows) for (const cells of some) yield cells.map(guarded);
   };
-  const text = Readable.from(lines()).pipe(stringify({ bom: true }));
+  // Unlike pipe, it passes on what goes wrong: a refusal ends the text with its error.
+  const text = pipeline(Readable.from(lines()), stringify({ bom: true }), () => {});
   for await (const chunk of text) yield chunk as Buffer;
 }
 
@@ -32,7 +33,8 @@ const unguarded = (cell: string): string =>
 
 /** Comma, semicolon or tab, whichever the header has; an empty cell is no value. Errors: FILE_INVALID (user). */
 export async function* readCsv(content: Readable): AsyncGenerator<FileRow> {
-  const parser = content.pipe(
+  const parser = pipeline(
+    content,
     parse({
       bom: true,
       columns: true,
@@ -43,8 +45,8 @@ export async function* readCsv(content: Readable): AsyncGenerator<FileRow> {
       skip_empty_lines: true,
       trim: false,
     }),
+    () => {},
   );
-  content.on('error', (error) => parser.destroy(error));
   try {
     for await (const { record, info } of parser as AsyncIterable<{
       record: Record<string, string>;

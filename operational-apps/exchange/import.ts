@@ -1,4 +1,4 @@
-import { type Readable, Transform } from 'node:stream';
+import { pipeline, type Readable, Transform } from 'node:stream';
 import { HubError, userError } from '#kernel';
 import type { EntityModel } from '../definitions/index.ts';
 import type { BulkOperation, Json, Records, Rights, Values } from '../runtime/types.ts';
@@ -110,7 +110,8 @@ export function assertImportable(
 /** The file as it comes, refused beyond its limit. */
 function bounded(content: Readable): Readable {
   let bytes = 0;
-  return content.pipe(
+  return pipeline(
+    content,
     new Transform({
       transform(chunk: Buffer, _encoding, done) {
         bytes += chunk.length;
@@ -118,6 +119,7 @@ function bounded(content: Readable): Readable {
         else done(userError('LIMIT_EXCEEDED', 'A file may have at most 256 MiB.', 'Split it.'));
       },
     }),
+    () => {},
   );
 }
 

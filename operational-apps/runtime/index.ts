@@ -1,7 +1,6 @@
 export type { Denied } from './denied.ts';
 export { type AppsRuntimeOptions, createAppsRuntime } from './runtime.ts';
 export { prepareAppsLogin } from './sessions/index.ts';
-export { exportCsv, type ImportOptions, type ImportResult, importCsv } from './transfer/transfer.ts';
 export type * from './types.ts';
 export {
   type AppsWorker,

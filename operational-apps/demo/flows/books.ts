@@ -1,6 +1,7 @@
 import type { ProfileCode } from '../chart.ts';
 import { money } from '../world.ts';
-import { type Context, cents, insert, nextNumber, update } from './context.ts';
+import { cents } from './cents.ts';
+import { type Context, insert, nextNumber, update } from './context.ts';
 import type { VariantFacts } from './shops.ts';
 
 /**

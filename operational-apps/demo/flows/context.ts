@@ -13,8 +13,6 @@ export interface Context {
 /** Does one thing; false if there was nothing to do it to. Throwing rolls everything back. */
 export type Flow = (context: Context) => Promise<boolean>;
 
-export const cents = (amount: string): number => Math.round(Number(amount) * 100);
-
 type Values = Readonly<Record<string, unknown>>;
 
 /** Inserts rows with the same columns in one statement, tenant added; returns their keys in order. */

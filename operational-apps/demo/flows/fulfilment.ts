@@ -1,6 +1,7 @@
 import { money } from '../world.ts';
 import { bookCost, creditInvoice, issueInvoice, settleInvoice } from './books.ts';
-import { type Context, cents, claim, type Flow, insert, nearRandom, nextNumber, update } from './context.ts';
+import { cents } from './cents.ts';
+import { type Context, claim, type Flow, insert, nearRandom, nextNumber, update } from './context.ts';
 import { changeLevel } from './ordering.ts';
 
 interface OrderRow {

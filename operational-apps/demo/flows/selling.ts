@@ -1,6 +1,7 @@
 import { address, company, person } from '../people.ts';
 import { money } from '../world.ts';
-import { type Context, cents, claim, type Flow, insert, nearRandom, nextNumber, update } from './context.ts';
+import { cents } from './cents.ts';
+import { type Context, claim, type Flow, insert, nearRandom, nextNumber, update } from './context.ts';
 import { orderForDeal } from './ordering.ts';
 
 /** Somebody leaves their card. */

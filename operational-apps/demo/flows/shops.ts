@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import type { Basics, Category, Priority } from '../basics.ts';
 import type { AccountCode, ProfileCode } from '../chart.ts';
 import { TENANTS, type Tenant } from '../tenants.ts';
-import { cents } from './context.ts';
+import { cents } from './cents.ts';
 
 export interface VariantFacts {
   readonly id: number;
