@@ -2,7 +2,7 @@ import type { Agenda } from './agenda.ts';
 import { DAY, HISTORY_DAYS } from './calendar.ts';
 import type { Catalogue, Variant } from './catalogue.ts';
 import { monthOf } from './chart.ts';
-import type { Desk, Posting } from './desk.ts';
+import type { Desk, Entry } from './desk.ts';
 import { createPurchases } from './purchases.ts';
 import { createSales, type Sale, type SaleFacts } from './sales.ts';
 import type { Tenant } from './tenants.ts';
