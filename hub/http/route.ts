@@ -94,6 +94,7 @@ export function registerRoutes(
               note = { ...note, ...more };
             },
           });
+          if (entry.method !== 'GET' && entry.audit !== false) identity.authenticator.forget();
           await trail.done(note);
           return result === undefined ? reply : result;
         } catch (thrown) {

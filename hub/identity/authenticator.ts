@@ -6,6 +6,7 @@ import { cookieName, cookieOf, setCookie } from './cookies.ts';
 import { principalOfKey, principalOfKeyId } from './keys.ts';
 import { cameThroughProxy, isLoopback, isLoopbackHost, sameOrigin } from './origin.ts';
 import { forbiddenOrigin, unauthorised } from './refusals.ts';
+import { RememberedKeys } from './remembered.ts';
 import { endSession, openSession, SESSION_TOKEN, type SessionLife, sessionOf } from './sessions.ts';
 import { isToken } from './tokens.ts';
 import type { UserRow } from './users.ts';
@@ -37,6 +38,8 @@ export interface Authenticator {
   /** ORIGIN_REFUSED (user) for a sign-in that another page sends. */
   assertOwnPage(request: FastifyRequest): void;
   logout(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  /** Keys or rights may have changed: what this process remembers of them is looked up anew. */
+  forget(): void;
   /** Cookies only over https. */
   isSecure(request: FastifyRequest): boolean;
 }
@@ -138,12 +141,16 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     return open && { principal: open.principal, via: 'session', session: open };
   };
 
+  const remembered = new RememberedKeys();
   const byHeader = async (header: string): Promise<Identified> => {
     const [, text = ''] = /^Bearer +(\S+)$/i.exec(header) ?? [];
     if (isToken(text)) return { principal: await options.token(text), via: 'token' };
-    const found = await principalOfKey(pool, text);
-    if (!found) throw unauthorised('The API key is not valid.');
-    return { principal: found.principal, via: 'key' };
+    const principal = await remembered.principal(
+      text,
+      async () => (await principalOfKey(pool, text))?.principal ?? null,
+    );
+    if (!principal) throw unauthorised('The API key is not valid.');
+    return { principal, via: 'key' };
   };
 
   const find = (request: FastifyRequest): Promise<Identified | null> => {
@@ -166,6 +173,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     identify,
     isSecure,
     assertOwnPage,
+    forget: () => remembered.forget(),
     principal: async (request) => (await identify(request))?.principal ?? null,
     async stillGood(request) {
       const [before, now] = [await identify(request), await find(request).catch(endedOrThrow)];

@@ -13,12 +13,12 @@ const ascending = (columns: readonly string[]): Key[] =>
 
 /**
  * Indexes of an entity's table, each led by the tenant and ended by `id`, so that it serves a whole page
- * order: fields marked or known to be sought by, the order of each view, the times of every list.
+ * order: fields marked or known to be sought by, the order of each view, the time a record was made.
  */
 export function entityIndexes(entity: EntityModel): IndexModel[] {
   const wanted: (readonly Key[])[] = [];
   if (entity.owner) wanted.push(ascending([`${entity.owner.entity}_id`, 'position']));
-  else wanted.push(ascending(['created_at']), ascending(['updated_at']));
+  else wanted.push(ascending(['created_at']));
   if (entity.states) wanted.push(ascending([entity.states.field]));
   for (const field of entity.fields) {
     const unique = 'unique' in field && field.unique === true;
