@@ -1,5 +1,6 @@
 import { checkEffects } from './check-effects.ts';
 import { type ExpressionReport, expressionAt } from './check-expression.ts';
+import { checkViews } from './check-views.ts';
 import { fieldOf, namesOf } from './expressions/scope.ts';
 import { hint } from './hint.ts';
 import type { EntityModel } from './model.ts';
@@ -70,13 +71,8 @@ export function checkBehaviour(
     checkTrigger(entity, one.when, [...path, 'when'], report, field);
     checkEffects(say, one.effects, [...path, 'effects'], place, extra);
   }
+  unique(entity.views, 'views', report);
   checkViews(say, field);
-}
-
-function unique(list: readonly { readonly name: string }[], at: string, report: Report): void {
-  for (const [index, one] of list.entries())
-    if (list.findIndex((other) => other.name === one.name) < index)
-      report([...at.split('.'), index], `two have the name \`${one.name}\`: give this one another`);
 }
 
 function checkSubmittable(entity: EntityModel, report: Report): void {
@@ -123,27 +119,8 @@ function checkTrigger(
   }
 }
 
-function checkViews(
-  { apps, entity, report }: ExpressionReport,
-  field: (name: string, path: readonly PropertyKey[]) => void,
-): void {
-  unique(entity.views, 'views', report);
-  for (const [at, view] of entity.views.entries()) {
-    const path = ['views', at];
-    if ('filter' in view && view.filter !== undefined)
-      expressionAt({ apps, entity, report }, view.filter, [...path, 'filter'], 'filter');
-    if ('fields' in view)
-      for (const [index, name] of (view.fields ?? []).entries()) field(name, [...path, 'fields', index]);
-    if ('sort' in view)
-      for (const [index, name] of (view.sort ?? []).entries())
-        field(name.replace(/^-/, ''), [...path, 'sort', index]);
-    for (const key of ['by', 'title', 'from', 'to'] as const) {
-      const name = (view as Partial<Record<typeof key, string>>)[key];
-      if (name !== undefined) field(name, [...path, key]);
-    }
-    if (view.type === 'form')
-      for (const [section, { fields }] of view.sections.entries())
-        for (const [index, name] of fields.entries())
-          field(name, [...path, 'sections', section, 'fields', index]);
-  }
+function unique(list: readonly { readonly name: string }[], at: string, report: Report): void {
+  for (const [index, one] of list.entries())
+    if (list.findIndex((other) => other.name === one.name) < index)
+      report([...at.split('.'), index], `two have the name \`${one.name}\`: give this one another`);
 }

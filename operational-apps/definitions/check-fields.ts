@@ -2,6 +2,7 @@ import { checkComputed } from './check-computed.ts';
 import type { FieldModel } from './field-model.ts';
 import { hint } from './hint.ts';
 import { type App, type EntityModel, resolvePath } from './model.ts';
+import { patternProblem } from './pattern.ts';
 import type { Apps } from './places.ts';
 import type { Report } from './problems.ts';
 
@@ -33,6 +34,10 @@ export function checkFields(entity: EntityModel, app: App, apps: Apps, report: R
           );
     if (field.type === 'decimal' && field.scale > field.precision)
       at('scale', `is larger than precision ${field.precision}`);
+    if ('pattern' in field && field.pattern !== undefined) {
+      const wrong = patternProblem(field.pattern);
+      if (wrong !== null) at('pattern', wrong);
+    }
     if ('renamedFrom' in field && field.renamedFrom !== undefined) {
       if (entity.fields.some((one) => one.name === field.renamedFrom))
         at('renamedFrom', `\`${field.renamedFrom}\` is still a field of this entity`);

@@ -5,6 +5,7 @@ import { usesOf } from './expressions/typed.ts';
 import { BOOLEAN, entityPathOf } from './expressions/types.ts';
 import type { App, EntityModel } from './model.ts';
 import { type Apps, scopeFor } from './places.ts';
+import { trailTo } from './trail.ts';
 
 /**
  * Policies of the database look at other tables under those tables' own policies: a circle would never end.
@@ -44,23 +45,4 @@ function lookedAt(apps: Apps, entity: EntityModel, where: string | undefined): s
     if (error instanceof ExpressionError) return [];
     throw error;
   }
-}
-
-function trailTo(
-  from: string,
-  wanted: string,
-  reads: ReadonlyMap<string, readonly { readonly to: string }[]>,
-): string[] | null {
-  const trails = [[from]];
-  const seen = new Set([from]);
-  for (const trail of trails) {
-    const at = trail.at(-1)!;
-    if (at === wanted) return trail;
-    for (const { to } of reads.get(at) ?? []) {
-      if (seen.has(to)) continue;
-      seen.add(to);
-      trails.push([...trail, to]);
-    }
-  }
-  return null;
 }

@@ -1,6 +1,9 @@
 import { checkBehaviour } from './check-behaviour.ts';
+import { checkChildPermissions } from './check-child-permissions.ts';
+import { effectCircles } from './check-circles.ts';
 import { checkFields } from './check-fields.ts';
 import { predicateCircles } from './check-predicates.ts';
+import { rollUpCircles } from './check-roll-ups.ts';
 import { checkStates } from './check-states.ts';
 import { hint } from './hint.ts';
 import {
@@ -53,17 +56,29 @@ export function crossChecks(checked: readonly Checked[]): Problem[] {
       checkFields(entity, app, apps, report);
       checkStates(entity, report);
       checkBehaviour(entity, apps, roles, report);
+      checkChildPermissions(entity, source, report);
     }
   }
-  for (const { app, entity, rule, circle } of predicateCircles(apps)) {
+  const at = (app: App, entity: EntityModel, path: Path, message: string): void => {
     const { source } = checked.find((one) => one.app === app)!;
-    problems.push(
-      source.problem(
-        ['entities', entity.name, 'permissions', rule, 'where'],
-        `row predicates go in a circle, so that the database could never answer: ${circle.join(' -> ')}`,
-      ),
+    problems.push(source.problem(['entities', entity.name, ...path], message));
+  };
+  for (const { app, entity, rule, circle } of predicateCircles(apps))
+    at(
+      app,
+      entity,
+      ['permissions', rule, 'where'],
+      `row predicates go in a circle, so that the database could never answer: ${circle.join(' -> ')}`,
     );
-  }
+  for (const { app, entity, field, circle } of rollUpCircles(apps))
+    at(
+      app,
+      entity,
+      ['fields', field, 'computed'],
+      `roll-ups go in a circle, so that they would never come to an end: ${circle.join(' -> ')}`,
+    );
+  for (const { app, entity, path, circle } of effectCircles(apps))
+    at(app, entity, path, `sets itself off again without end: ${circle.join(' -> ')}`);
   problems.push(...requiredCycles(checked, apps));
   return problems;
 }

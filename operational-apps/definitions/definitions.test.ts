@@ -205,6 +205,78 @@ views:
     'a.yaml:5:57 entities.a.permissions.0.where: row predicates go in a circle, so that the database could never answer: shop.a -> shop.b -> shop.a',
     'a.yaml:9:57 entities.b.permissions.0.where: row predicates go in a circle, so that the database could never answer: shop.b -> shop.a -> shop.b',
   ],
+  'roll-ups in a circle between entities, and over rows of the same one': [
+    `${HEAD}  a:\n    titleField: n\n    fields: { n: { type: text }, x: { type: integer, computed: sum(b.y) }, c: { type: reference, entity: c } }\n  b:\n    titleField: n\n    fields: { n: { type: text }, a: { type: reference, entity: a }, up: { type: reference, entity: b }, y: { type: integer, computed: z + 1 }, z: { type: integer, computed: 'sum(c.w, c.w > 0)' }, s: { type: integer, computed: sum(b.s) } }\n  c:\n    titleField: n\n    fields: { n: { type: text }, b: { type: reference, entity: b }, e: { type: reference, entity: e }, w: { type: integer, computed: sum(shop.a.x) }, a: { type: reference, entity: a }, v: { type: integer, computed: 'count(d, d.q > 0)' } }\n  d:\n    titleField: n\n    fields: { n: { type: text }, c: { type: reference, entity: c }, q: { type: integer, computed: sum(e.r) } }\n  e:\n    titleField: n\n    fields: { n: { type: text }, d: { type: reference, entity: d }, r: { type: integer, computed: sum(c.v) } }\n`,
+    'a.yaml:5:64 entities.a.fields.x.computed: roll-ups go in a circle, so that they would never come to an end: shop.a.x -> shop.b.y -> shop.b.z -> shop.c.w -> shop.a.x',
+    'a.yaml:8:174 entities.b.fields.z.computed: roll-ups go in a circle, so that they would never come to an end: shop.b.z -> shop.c.w -> shop.a.x -> shop.b.y -> shop.b.z',
+    'a.yaml:8:227 entities.b.fields.s.computed: roll-ups go in a circle, so that they would never come to an end: shop.b.s -> shop.b.s',
+    'a.yaml:11:134 entities.c.fields.w.computed: roll-ups go in a circle, so that they would never come to an end: shop.c.w -> shop.a.x -> shop.b.y -> shop.b.z -> shop.c.w',
+    'a.yaml:11:216 entities.c.fields.v.computed: roll-ups go in a circle, so that they would never come to an end: shop.c.v -> shop.d.q -> shop.e.r -> shop.c.v',
+    'a.yaml:14:99 entities.d.fields.q.computed: roll-ups go in a circle, so that they would never come to an end: shop.d.q -> shop.e.r -> shop.c.v -> shop.d.q',
+    'a.yaml:17:99 entities.e.fields.r.computed: roll-ups go in a circle, so that they would never come to an end: shop.e.r -> shop.c.v -> shop.d.q -> shop.e.r',
+  ],
+  'permissions of a child table that speak of rows, or of nothing': [
+    `${HEAD}  a:\n    titleField: n\n    fields: { n: { type: text }, b: { type: childTable, entity: b }, c: { type: childTable, entity: c } }\n  b:\n    permissions: [{ role: everyone, can: all }]\n    fields: { n: { type: text } }\n  c:\n    permissions: [{ role: everyone, can: [read], hide: [n], where: n = $user }]\n    fields: { n: { type: text } }\n`,
+    'a.yaml:7:5 entities.b.permissions: rows of `b` are read and written as the `a` they belong to, so these permissions say nothing: leave them out, or name fields to `hide`, `mask` or make `readonly`',
+    'a.yaml:10:68 entities.c.permissions.0.where: rows of `c` are read and written as the `a` they belong to: say it in the permissions of that entity',
+  ],
+  'patterns that not both PostgreSQL and browsers read': [
+    fields(
+      String.raw`a: { type: text, pattern: '[a-' }
+b: { type: text, pattern: '\bword' }
+c: { type: text, pattern: '[[:alpha:]]' }
+d: { type: text, pattern: '(?<=a)b' }
+e: { type: text, pattern: 'a{1,256}' }
+f: { type: text, pattern: '[^]' }
+g: { type: text, pattern: '[\D]' }
+h: { type: text, pattern: '^[A-Z][\w.\u00e4-]{2,80}\.(?:com|[^/]+)\/(?=x)$' }`,
+    ),
+    'a.yaml:7:33 entities.item.fields.a.pattern: is no regular expression: Unterminated character class',
+    'a.yaml:8:33 entities.item.fields.b.pattern: `\\b` does not mean the same to PostgreSQL and to browsers; of letters behind a backslash, d D s S w W t n r f v do',
+    'a.yaml:9:33 entities.item.fields.c.pattern: `[:` in brackets is for PostgreSQL alone',
+    'a.yaml:10:33 entities.item.fields.d.pattern: `(?<` is not for both PostgreSQL and browsers; (?: (?= (?! are',
+    'a.yaml:11:33 entities.item.fields.e.pattern: nothing can be repeated more than 255 times',
+    'a.yaml:12:33 entities.item.fields.f.pattern: empty brackets do not mean the same to PostgreSQL and to browsers',
+    'a.yaml:13:33 entities.item.fields.g.pattern: `\\D` cannot stand in brackets',
+  ],
+  'related records that are not there or do not refer here': [
+    `${HEAD}  a:\n    titleField: n\n    views:\n      - name: v\n        type: detail\n        related:\n          - { entity: b, by: a, fields: [n], sort: [-n] }\n          - { entity: shop.bb, by: a }\n          - { entity: shopp.b, by: a }\n          - { entity: b, by: n }\n          - { entity: c, by: a }\n          - { entity: b, by: any, fields: [m], sort: [-m] }\n          - { entity: d, by: a }\n        metrics: [{ label: Won, measure: not.known }]\n    fields: { n: { type: text }, d: { type: childTable, entity: d } }\n  b:\n    titleField: n\n    fields: { n: { type: text }, a: { type: reference, entity: a }, any: { type: anyReference, entities: [a, c] } }\n  c:\n    titleField: n\n    fields: { n: { type: text } }\n  d:\n    fields: { n: { type: text } }\n`,
+    'a.yaml:10:23 entities.a.views.0.related.1.entity: unknown entity `shop.bb`, did you mean `b`?',
+    'a.yaml:11:23 entities.a.views.0.related.2.entity: unknown app `shopp`, did you mean `shop`?',
+    'a.yaml:12:30 entities.a.views.0.related.3.by: `n` of `b` does not refer to a; `a` and `any` do',
+    'a.yaml:13:30 entities.a.views.0.related.4.by: `c` does not refer to a',
+    'a.yaml:14:44 entities.a.views.0.related.5.fields.0: unknown field `m` of b, did you mean `n`?',
+    'a.yaml:14:55 entities.a.views.0.related.5.sort.0: unknown field `m` of b, did you mean `n`?',
+  ],
+  'automations and transitions that set each other off for certain': [
+    fields(
+      'size: { type: integer }\nnote: { type: text }',
+      `states:
+  initial: new
+  list: { new: New, old: Old, gone: Gone }
+  terminal: [gone]
+  transitions:
+    - { name: age, from: new, to: old }
+    - { name: renew, from: old, to: new }
+    - { name: again, from: old, to: old, effects: [{ transition: { name: again } }] }
+    - { name: go, from: old, to: gone, effects: [{ create: item, values: { name: "'x'" } }] }
+automations:
+  - { name: a, when: { created: true }, effects: [{ create: item, values: { name: name } }] }
+  - { name: b, when: { changed: [size] }, effects: [{ update: item, match: { id: id }, add: { size: 1 } }] }
+  - { name: c, when: { enters: old }, effects: [{ transition: { name: renew } }] }
+  - { name: d, when: { enters: new }, effects: [{ transition: { name: age } }] }
+  - { name: e, when: { created: true }, if: size > 0, effects: [{ create: item, values: { name: name } }] }
+  - { name: f, when: { created: true }, effects: [{ create: item, if: size > 0, values: { name: name } }] }
+  - { name: g, when: { changed: [name] }, effects: [{ update: item, match: { id: id }, set: { name: lower(name) } }] }
+  - { name: h, when: { changed: [note] }, effects: [{ set: { note: lower(note) } }] }
+`,
+    ),
+    'a.yaml:12:56 entities.item.states.transitions.2.effects.0: sets itself off again without end: shop.item does again -> shop.item does again',
+    'a.yaml:15:55 entities.item.automations.0.effects.0: sets itself off again without end: shop.item created -> shop.item created',
+    'a.yaml:16:57 entities.item.automations.1.effects.0: sets itself off again without end: shop.item changes size -> shop.item changes size',
+    'a.yaml:17:53 entities.item.automations.2.effects.0: sets itself off again without end: shop.item enters old -> shop.item does renew -> shop.item enters new -> shop.item does age -> shop.item enters old',
+    'a.yaml:18:53 entities.item.automations.3.effects.0: sets itself off again without end: shop.item enters new -> shop.item does age -> shop.item enters old -> shop.item does renew -> shop.item enters new',
+  ],
   'required references in a circle': [
     `${HEAD}  a:\n    titleField: n\n    fields: { n: { type: text }, b: { type: reference, entity: b, required: true } }\n  b:\n    titleField: n\n    fields: { n: { type: text }, a: { type: reference, entity: a, required: true } }\n`,
     'a.yaml:8:34 entities.b.fields.a: required references go in a circle, so no row could ever be made: shop.a -> shop.b -> shop.a',

@@ -116,6 +116,20 @@ export function usesOf(expression: Typed): Uses {
   return { columns, entities, rows, variables, clock };
 }
 
+/** Every column an expression looks at: of the own row (entity null), or of rows of another entity. */
+export function readsOf(expression: Typed): { entity: EntityModel | null; column: string }[] {
+  const own =
+    expression.kind === 'column'
+      ? expression.columns.map((column) => ({ entity: entityOf(expression.row), column }))
+      : [];
+  return [...own, ...typedParts(expression).flatMap(readsOf)];
+}
+
+function entityOf(row: Row): EntityModel | null {
+  if (row.kind === 'through') return row.entity;
+  return row.kind === 'each' ? row.rows.entity : null;
+}
+
 /** True if the own row alone decides: such a rule can be a CHECK constraint. */
 export const isOwnColumnsOnly = (expression: Typed): boolean => {
   const uses = usesOf(expression);

@@ -19,6 +19,7 @@ const NEXT: Readonly<Record<string, string>> = {
   ACTION_UNKNOWN: 'Use an action that the entity has.',
   ACTION_REFUSED: 'See what the action asks for.',
   RULE_BROKEN: 'Mend the values that break the rule.',
+  AUTOMATION_LOOP: 'Let one of them depend on a condition that ends the circle.',
   FILTER_INVALID: 'Mend the filter.',
   SORT_INVALID: 'Sort by at most three fields that can be compared.',
   CURSOR_INVALID: 'Begin at the first page again.',

@@ -1,6 +1,6 @@
-import { HubError } from '#kernel';
 import type { AutomationModel } from '../../definitions/index.ts';
 import type { EntityInfo } from '../model/catalogue.ts';
+import { problem } from '../model/problem.ts';
 import { applyEffects } from './effects.ts';
 import { Question, type Subject, subjectOf } from './subject.ts';
 import type { Change, Event, Unit } from './unit.ts';
@@ -19,10 +19,9 @@ export async function runAutomations(
     const subject = subjectOf(entity, row, event.before ?? row);
     unit.nesting.automations += 1;
     if (unit.nesting.automations > MOST_DEEP)
-      throw new HubError(
+      throw problem(
         'AUTOMATION_LOOP',
         `Automations set off one another more than ${MOST_DEEP} deep; the last is ${entity.path}.${automation.name}.`,
-        { disposition: 'user', next: 'Let one of them depend on a condition that ends the circle.' },
       );
     await runAutomation(unit, automation, subject);
     unit.nesting.automations -= 1;

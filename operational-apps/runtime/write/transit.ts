@@ -13,6 +13,8 @@ import { changesBetween } from './trail.ts';
 import { Binder, type StoredRow, storedRow, type Unit } from './unit.ts';
 import { checkValues } from './values.ts';
 
+const MOST_DEEP = 20;
+
 /**
  * As a principal. Errors: TRANSITION_UNKNOWN, PERMISSION_DENIED, RECORD_NOT_FOUND, VERSION_STALE,
  * TRANSITION_REFUSED, those of the input (paths `input.<field>`) and of the effects.
@@ -34,7 +36,7 @@ export async function transitionRecord(
   await makeTransition(unit, entity, locked.row, transition, given);
 }
 
-/** As the app, from an effect. */
+/** As the app, from an effect. Errors besides: AUTOMATION_LOOP. */
 export async function transitByApp(
   unit: Unit,
   entity: EntityInfo,
@@ -47,7 +49,14 @@ export async function transitByApp(
   if (!rows[0]) throw notFound(entity, id);
   const row = storedRow(unit.model.rows(entity).columns, rows[0]);
   assertFrom(entity, transition, { row, version: 0, state: stateOf(entity, row) });
+  unit.nesting.transitions += 1;
+  if (unit.nesting.transitions > MOST_DEEP)
+    throw problem(
+      'AUTOMATION_LOOP',
+      `Transitions do one another more than ${MOST_DEEP} deep; the last is ${entity.path}.${name}.`,
+    );
   await makeTransition(unit, entity, row, transition, given);
+  unit.nesting.transitions -= 1;
 }
 
 /** Errors: ACTION_UNKNOWN, PERMISSION_DENIED, RECORD_NOT_FOUND, VERSION_STALE, ACTION_REFUSED. */

@@ -22,8 +22,8 @@ export interface Unit {
   readonly trail: TrailEntry[];
   /** Records whose rules are looked at before the commit, by `app.entity id`. */
   readonly unchecked: Map<string, { readonly entity: EntityInfo; readonly id: string }>;
-  /** How deep automations have set off one another, and how many works of the app are under way. */
-  readonly nesting: { automations: number; app: number };
+  /** How deep automations have set off one another, transitions one another, and how many works of the app are under way. */
+  readonly nesting: { automations: number; transitions: number; app: number };
   /** What follows from a change of a record, in the same transaction. */
   settle(entity: EntityInfo, event: Event): Promise<void>;
   /** A transition done by the app. */

@@ -45,7 +45,7 @@ export function createWriting(context: WritingContext): Writing {
           mayElevate: context.trust === 'both',
           trail: [],
           unchecked: new Map(),
-          nesting: { automations: 0, app: 0 },
+          nesting: { automations: 0, transitions: 0, app: 0 },
           settle: (entity, event) => settle(unit, entity, event),
           transit: (entity, id, name, input) => transitByApp(unit, entity, id, name, input),
         };
