@@ -7,6 +7,7 @@ export {
 } from './computed.ts';
 export * from './expressions/index.ts';
 export type { FieldModel } from './field-model.ts';
+export { isHeldByDatabase } from './held.ts';
 export { type AppFile, loadApps, parseApps } from './load.ts';
 export {
   ADDRESS_PARTS,

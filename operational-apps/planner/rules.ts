@@ -6,7 +6,7 @@ import {
   compileExpression,
   type EntityModel,
   type FieldModel,
-  isOwnColumnsOnly,
+  isHeldByDatabase,
   type Place,
   scopeFor,
   type Typed,
@@ -17,21 +17,23 @@ const bare = { column: columnsUnder(null), tenant: '', variables: {} };
 
 /**
  * What the definition says of values, as [label, SQL] of CHECK constraints. Only what the row's own columns
- * decide: rules that look at other rows are held by the runtime, in the transaction that writes.
+ * decide, but for its state: all other rules are held by the runtime, in the transaction that writes.
  */
 export function entityRules(apps: Apps, entity: EntityModel): [string, string][] {
   const typed = (text: string, place: Place): Typed => typedExpression(text, scopeFor(apps, entity, place));
   const rules: [string, string][] = entity.fields.flatMap(fieldLimits);
   for (const { name, rule, when } of entity.checks) {
     const parts = [typed(rule, 'check'), ...(when === undefined ? [] : [typed(when, 'check')])];
-    if (!parts.every(isOwnColumnsOnly)) continue;
+    if (!isHeldByDatabase(apps, entity, parts)) continue;
     const [sql, condition] = parts.map((part) => compileExpression(part, bare));
     rules.push([name, condition === undefined ? sql! : `${condition} IS NOT TRUE OR ${sql}`]);
   }
   for (const field of entity.fields) {
     const [first] = columnsOf(field);
     if (!('requiredIf' in field) || field.requiredIf === undefined || first === undefined) continue;
-    const condition = compileExpression(typed(field.requiredIf, 'requiredIf'), bare);
+    const when = typed(field.requiredIf, 'requiredIf');
+    if (!isHeldByDatabase(apps, entity, [when])) continue;
+    const condition = compileExpression(when, bare);
     rules.push([`${field.name}_required`, `${condition} IS NOT TRUE OR ${pgIdent(first)} IS NOT NULL`]);
   }
   return rules;

@@ -6,6 +6,6 @@ export { compilePredicate } from './predicate.ts';
 export { fieldOf, lookUp, namesOf, rowsAt, type Scope, type Variable } from './scope.ts';
 export { settingsContext, TENANT_SETTING } from './settings.ts';
 export { columnsUnder, compileExpression, type SqlContext } from './sql.ts';
-export { type Expression, ExpressionError, printExpression, type Step } from './tree.ts';
-export { isOwnColumnsOnly, type Row, type Rows, type Typed, type Uses, usesOf } from './typed.ts';
+export { type Expression, ExpressionError, partsOf, printExpression, type Step } from './tree.ts';
+export { type Row, type Rows, type Typed, type Uses, usesOf } from './typed.ts';
 export { describeType, entityPathOf, SQL_TYPES, type Type, typeOfField } from './types.ts';

@@ -130,7 +130,7 @@ function entityOf(row: Row): EntityModel | null {
   return row.kind === 'each' ? row.rows.entity : null;
 }
 
-/** True if the own row alone decides: such a rule can be a CHECK constraint. */
+/** True if the own row alone decides. */
 export const isOwnColumnsOnly = (expression: Typed): boolean => {
   const uses = usesOf(expression);
   return uses.entities.size === 0 && uses.variables.size === 0 && !uses.clock;

@@ -1,5 +1,6 @@
 import { columnSql, type EntityInfo } from '../model/catalogue.ts';
 import { problem } from '../model/problem.ts';
+import { mustHold } from './checks.ts';
 import type { Given, GivenChild } from './given.ts';
 import { keepRollUps, type Written, workOut } from './roll-ups.ts';
 import { changesBetween, wholeRow } from './trail.ts';
@@ -35,6 +36,7 @@ export async function insertChildren(
     const outcome = await unit.tx.run(binder.statement(writer.insert(piece), piece.length === 1));
     inserted.push(...outcome.rows.map((row) => storedRow(writer.columns, row)));
   }
+  for (const row of inserted) mustHold(unit, child, row.get('id')!);
   for (const [index, { given }] of rows.entries())
     for (const [name, inner] of given.children)
       await insertChildren(
@@ -120,6 +122,7 @@ async function updateChild(
     changes.push(...(await replaceChildren(unit, grandchild, `${field}.${id}.${name}`, id, inner)));
   }
   if (after) {
+    mustHold(unit, child, id);
     after = (await workOut(unit, child, [id], true))[0] ?? after;
     changes.unshift(...changesBetween(child, before, after, `${field}.${id}.`));
   }

@@ -2,6 +2,7 @@ import type { Effect, Place } from '../../definitions/index.ts';
 import type { EntityInfo } from '../model/catalogue.ts';
 import { problem } from '../model/problem.ts';
 import { createByEffect } from './effect-create.ts';
+import { speaksOf } from './effect-texts.ts';
 import { updateByEffect } from './effect-update.ts';
 import type { GivenColumn } from './given.ts';
 import { storeUpdate } from './operations.ts';
@@ -11,6 +12,8 @@ import { asApp, Binder, currentRow, type StoredRow, type Unit } from './unit.ts'
 /** A subject that earlier effects have changed. */
 export interface Acting {
   subject: Subject;
+  /** Names of records whose `create` made none: effects that speak of one are left out. */
+  readonly absent: Set<string>;
 }
 
 /**
@@ -25,13 +28,20 @@ export async function applyEffects(
 ): Promise<StoredRow> {
   if (effects.length === 0) return subject.row;
   return asApp(unit, async () => {
-    const acting: Acting = { subject: { ...subject, records: new Map(subject.records) } };
+    const acting: Acting = {
+      subject: { ...subject, records: new Map(subject.records) },
+      absent: new Set(),
+    };
     for (const effect of effects) await one(unit, acting, effect, place);
     return acting.subject.row;
   });
 }
 
 async function one(unit: Unit, acting: Acting, effect: Effect, place: Place): Promise<void> {
+  if (speaksOf(effect, acting.absent)) {
+    if (effect.kind === 'create' && effect.as !== undefined) acting.absent.add(effect.as);
+    return;
+  }
   switch (effect.kind) {
     case 'set':
       return set(unit, acting, effect, place);
@@ -44,7 +54,9 @@ async function one(unit: Unit, acting: Acting, effect: Effect, place: Place): Pr
     }
     case 'create': {
       const row = await createByEffect(unit, acting.subject, effect, place);
+      if (!row && effect.as !== undefined) acting.absent.add(effect.as);
       if (row && effect.as !== undefined) {
+        acting.absent.delete(effect.as);
         const entity = unit.model.catalogue.entity(effect.entity);
         const records = new Map([...acting.subject.records, [effect.as, { entity, row }]]);
         acting.subject = { ...acting.subject, records };

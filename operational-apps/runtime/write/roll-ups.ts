@@ -2,6 +2,7 @@ import { pgIdent } from '#kernel';
 import { type Apps, byName, type RollUpSource, rollUpsOver } from '../../definitions/index.ts';
 import type { Catalogue, EntityInfo } from '../model/catalogue.ts';
 import { arrayParam } from '../model/values.ts';
+import { mustHold } from './checks.ts';
 import { Binder, type StoredRow, storedRow, type Unit } from './unit.ts';
 
 /** A row before and after a write; null = it was not, or is no longer, there. */
@@ -30,6 +31,7 @@ export async function keepRollUps(
     const ids = new Set(list.flatMap((source) => pointedTo(source, written)));
     const quiet = quietly && entity.parent?.path === path;
     const changed = await workOut(unit, target, [...ids], quiet);
+    for (const row of changed) mustHold(unit, target, row.get('id')!);
     if (changed.length > 0 && depth < MOST_DEEP)
       await keepRollUps(
         unit,
