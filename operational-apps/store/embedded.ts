@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
-import { type HubError, type Logger, userError } from '#kernel';
+import { HubError, type Logger, userError } from '#kernel';
 import { othersCanReach, type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts';
 
 export interface EmbeddedPostgresOptions {
@@ -66,7 +66,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const port = options.port === 0 ? await freePort() : options.port;
   if (options.port !== 0) await assertPortFree(port);
   await endOrphan(options.dir, cluster);
-  const child = await launch(binaries, cluster, port, options);
+  const child = await launchWhenFree(binaries, cluster, port, options);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const url = `postgresql://postgres:${password}@127.0.0.1:${port}/bac`;
   await ensureDatabase(url);
@@ -187,6 +187,25 @@ async function initialise(binaries: PostgresBinaries, cluster: string, password:
     if (code !== 0) throw startFailed(said);
   } finally {
     rmSync(passwordFile, { force: true });
+  }
+}
+
+/** What a server says whose predecessor was killed and still has a backend that is about to notice. */
+const LINGERING = 'pre-existing shared memory block';
+const LINGER_MS = 15_000;
+const LOOK_AGAIN_MS = 100;
+
+/** Backends of a server killed with -9 end within moments, later on a busy machine: they are waited for. */
+async function launchWhenFree(...parts: Parameters<typeof launch>): Promise<ChildProcess> {
+  const until = performance.now() + LINGER_MS;
+  for (;;) {
+    try {
+      return await launch(...parts);
+    } catch (error) {
+      const isLingering = error instanceof HubError && error.message.includes(LINGERING);
+      if (!isLingering || performance.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    }
   }
 }
 
