@@ -79,6 +79,9 @@ export const APP_RULES: Readonly<Record<string, string>> = {
   'an event of the calendar ends after it starts, and its organiser takes part': `
     SELECT e.id FROM productivity.calendar_event e WHERE e.ends_at <= e.starts_at OR NOT EXISTS (
       SELECT 1 FROM productivity.attendee a WHERE a.calendar_event_id = e.id AND a.member_id = e.organiser_id)`,
+  'those who take part are invited by the organiser of their event': `
+    SELECT a.id FROM productivity.attendee a JOIN productivity.calendar_event e ON e.id = a.calendar_event_id
+    WHERE a.organiser_id <> e.organiser_id`,
   'what a document is about exists': dangling('productivity.document', 'regarding', [
     'crm.account',
     'crm.opportunity',

@@ -119,8 +119,8 @@ export function writeEvent(shop: Shop, facts: EventFacts): void {
       id: world.id('productivity.attendee'),
       tenant_id: tenant.id,
       calendar_event_id: id,
-      position: index + 1,
       member_id: member,
+      organiser_id: facts.organiser,
       answer: index === 0 || facts.at < world.until ? 'accepted' : 'invited',
       ...stamp,
     });

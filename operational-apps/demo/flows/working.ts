@@ -193,8 +193,8 @@ export const keepCalendar: Flow = async (context) => {
   const members = [...new Set([owner, random.pick(shop.team)])];
   const [first, ...rest] = members.map((member, index) => ({
     calendar_event_id: event,
-    position: index + 1,
     member_id: member,
+    organiser_id: owner,
     answer: index === 0 ? 'accepted' : 'invited',
   }));
   await insert(context, 'productivity.attendee', first!, ...rest);
