@@ -317,3 +317,18 @@ test('the configuration is shown without secrets', async () => {
   const { stdout } = await runBac(['config'], { BAC_POSTGRES_URL: 'postgres://a:hunter2@b/c' });
   expect(stdout).toContain('postgres://a:[secret]@b/c');
 });
+
+test('app deliveries shows webhooks and has dead ones sent again', async () => {
+  expect((await bac('app', 'deliveries')).stdout).toBe('No webhooks.\n');
+  const { rows } = await hub.pool.query<{ id: string }>(
+    `INSERT INTO bac.outbox (tenant_id, entity, record_id, url, body, state, attempts, last_error)
+     VALUES ('one', 'desk.ticket', 7, 'https://hooks.example/x?key=1', '{}', 'dead', 12, 'HTTP 500') RETURNING id`,
+  );
+  const { id } = rows[0]!;
+  const shown = await bac('app', 'deliveries', '--state', 'dead');
+  expect(shown.stdout).toMatch(/one +desk.ticket 7 +dead +12 +– +HTTP 500 +https:\/\/hooks.example\/x/);
+  expect((await bac('app', 'deliveries', '--resend', id)).stdout).toBe('1 sent again.\n');
+  const waiting = JSON.parse((await bac('app', 'deliveries', '--tenant', 'one', '--json')).stdout);
+  expect(waiting.deliveries).toMatchObject([{ id, state: 'waiting', attempts: 0 }]);
+  expect((await bac('app', 'deliveries', '--resend', '--json')).stdout).toContain('"done": 0');
+});

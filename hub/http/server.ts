@@ -21,6 +21,7 @@ import { type Route, registerRoutes } from './route.ts';
 import { appRoutes } from './routes/apps.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { meRoutes } from './routes/me.ts';
@@ -92,6 +93,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         streams,
         development: isLoopback(config.http.host) && config.http.publicUrl === undefined,
         bound: (request, principal) => boundPrincipal(identity, request, principal),
+        stillGood: authenticator.stillGood,
       })
     : null;
   const routes: Route[] = [
@@ -102,6 +104,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     ...sqlRoutes(context),
     ...verifyRoutes(context),
     ...deadLetterRoutes(context),
+    ...deliveryRoutes(context),
     ...sessionRoutes(context),
     ...meRoutes(context),
     ...oidcRoutes(context),

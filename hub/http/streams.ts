@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyBaseLogger, FastifyReply } from 'fastify';
 import { HubError, toHubError } from '#kernel';
 import { presentable } from './problem.ts';
 
@@ -36,6 +36,33 @@ export class OpenStreams {
     for (const end of [...this.#open]) end();
     this.#open.clear();
   }
+}
+
+/** An open stream ends this soon after the session, key or user it was opened with has ended. */
+export const RECHECK_MS = 5_000;
+
+/**
+ * For streams that may be silent for long: asks every few seconds and calls `end` once the answer is no. A
+ * question that fails says nothing; it is logged and asked again. Returns how to stop.
+ */
+export function endWithIdentity(
+  log: FastifyBaseLogger,
+  stillGood: () => Promise<boolean>,
+  end: () => void,
+): () => void {
+  let asking = false;
+  const timer = setInterval(async () => {
+    if (asking) return;
+    asking = true;
+    try {
+      if (!(await stillGood())) end();
+    } catch (error) {
+      log.warn({ err: toHubError(error) }, 'stream not checked');
+    } finally {
+      asking = false;
+    }
+  }, RECHECK_MS);
+  return () => clearInterval(timer);
 }
 
 const HEADERS = {

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Pool } from 'pg';
 import { type Principal, systemPrincipal, toHubError } from '#kernel';
@@ -25,7 +26,7 @@ export interface Authenticator {
   principal(request: FastifyRequest): Promise<Principal | null>;
   /** The same with how it is known. Asked once for each request, however often it is called. */
   identify(request: FastifyRequest): Promise<Identified | null>;
-  /** Asked again for an answer that goes on: whether the request would still be let in, as the same user. */
+  /** Asked again for an answer that goes on: whether the request would still be let in, as the same user with the same rights. */
   stillGood(request: FastifyRequest): Promise<boolean>;
   /** The request comes from this machine, and the hub lets nobody else in without a key. */
   isLocal(request: FastifyRequest): boolean;
@@ -177,7 +178,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     principal: async (request) => (await identify(request))?.principal ?? null,
     async stillGood(request) {
       const [before, now] = [await identify(request), await find(request).catch(endedOrThrow)];
-      return now !== null && now.principal.user === before?.principal.user;
+      return now !== null && isDeepStrictEqual(now.principal, before?.principal);
     },
     isLocal: (request) =>
       local && isLoopback(request.socket.remoteAddress ?? '') && !cameThroughProxy(request),

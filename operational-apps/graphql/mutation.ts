@@ -17,6 +17,7 @@ import type { GraphqlContext } from './context.ts';
 import type { InputTypes } from './input-types.ts';
 import { actionName, namesOf, pathOf } from './names.ts';
 import type { ObjectTypes } from './object-types.ts';
+import { personalWrites } from './personal.ts';
 import { JsonType } from './scalars.ts';
 import { selectionOf } from './selection.ts';
 
@@ -61,6 +62,7 @@ export function mutationType(
       ),
       bulk: bulk(),
       comment: comment(),
+      ...personalWrites(),
     }),
   });
 }
@@ -222,7 +224,8 @@ const bulk = (): Fields[string] => ({
 
 const comment = (): Fields[string] => ({
   type: new GraphQLNonNull(TimelineEntryType),
-  description: 'Adds a comment; `@user@company.example` in it notifies that user.',
+  description:
+    'Adds a comment; `@user@company.example` in it notifies that user, if they may read the record.',
   args: {
     entity: { type: new GraphQLNonNull(GraphQLString) },
     id,

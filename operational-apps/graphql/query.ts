@@ -15,6 +15,7 @@ import type { InputTypes } from './input-types.ts';
 import { namesOf, pathOf } from './names.ts';
 import type { ObjectTypes } from './object-types.ts';
 import { connectionArgs, type ListArgs, listQuery, toConnection } from './pages.ts';
+import { personalReads } from './personal.ts';
 import { JsonType } from './scalars.ts';
 import { selectionOf } from './selection.ts';
 
@@ -33,6 +34,7 @@ export function queryType(
     fields: () => ({
       ...Object.assign({}, ...entities.map((entity) => reads(entity, objects, inputs))),
       search: search(),
+      ...personalReads(),
       me: me(),
     }),
   });

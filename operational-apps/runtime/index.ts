@@ -7,4 +7,8 @@ export {
   type AppsWorkerOptions,
   type AppsWorkerStats,
   createAppsWorker,
+  listAutomationRuns,
+  listDeliveries,
+  resendDeliveries,
+  type WebhookDelivery,
 } from './worker/index.ts';

@@ -3,6 +3,8 @@ import { type Denied, isDenial } from './denied.ts';
 import type { EntityInfo } from './model/catalogue.ts';
 import type { Model } from './model/model.ts';
 import { allRights } from './model/policy.ts';
+import { createNotifications } from './personal/notifications.ts';
+import { createSavedFilters } from './personal/saved-filters.ts';
 import type { Access } from './read/access.ts';
 import { aggregateQuery } from './read/aggregate.ts';
 import {
@@ -146,6 +148,8 @@ export function createRecords(context: RecordsContext): Records {
       return query === null ? [] : ask(query);
     },
     timeline: createTimeline({ ...context, identity, access, writing, on }),
+    savedFilters: createSavedFilters({ ...context, identity, access, on }),
+    notifications: createNotifications({ ...context, identity, access }),
   };
 
   /** Errors of a stream come out while it is read. */

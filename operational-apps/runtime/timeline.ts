@@ -184,7 +184,7 @@ function checkText(text: string): string {
   }
 }
 
-/** Whether the mentioned may read the record is asked when they read the notification. */
+/** What the mentioned may read is not known here: the database asks each time they read their notifications. */
 function notifyMentioned(
   unit: Unit,
   entity: EntityInfo,
@@ -194,7 +194,7 @@ function notifyMentioned(
 ): void {
   for (const user of mentions)
     unit.tx.later({
-      text: 'INSERT INTO bac.notifications (tenant_id, user_id, entity, record_id, body) VALUES ($1, $2, $3, $4, $5)',
+      text: 'INSERT INTO bac.notifications (tenant_id, user_id, entity, record_id, body, with_record) VALUES ($1, $2, $3, $4, $5, true)',
       values: [unit.identity.tenant, user, entity.path, id, `${unit.identity.user}: ${body.slice(0, 300)}`],
       keep: true,
       elevated: true,

@@ -15,7 +15,9 @@ import type { App, EntityModel } from '../definitions/index.ts';
  * REFERENCE_UNKNOWN, RECORD_NOT_FOUND (also what may not be read), PERMISSION_DENIED, FIELD_DENIED,
  * FIELD_IMMUTABLE, RECORD_SUBMITTED, VERSION_STALE, TRANSITION_UNKNOWN, TRANSITION_REFUSED, ACTION_UNKNOWN,
  * ACTION_REFUSED, RULE_BROKEN (a check), FILTER_INVALID, SORT_INVALID, CURSOR_INVALID, LIMIT_EXCEEDED,
- * IDEMPOTENCY_MISMATCH, IDEMPOTENCY_BUSY, RECORD_IN_USE (still referred to), TENANT_REQUIRED.
+ * IDEMPOTENCY_MISMATCH, IDEMPOTENCY_BUSY, RECORD_IN_USE (still referred to), TENANT_REQUIRED,
+ * EFFECT_NO_MATCH (an effect has nothing to change), AUTOMATION_LOOP (automations set off one another without
+ * end); transient: BUSY (the queue is full, or others hold the records), TOO_SLOW (given up by the database).
  */
 export interface AppsRuntime {
   /** The definitions in force. Replaced as a whole by `use`. */
@@ -200,6 +202,76 @@ export interface Records {
     options?: Pick<WriteOptions, 'idempotencyKey'> & { readonly dryRun?: boolean },
   ): Promise<readonly (RecordRow | null)[]>;
   readonly timeline: Timeline;
+  readonly savedFilters: SavedFilters;
+  readonly notifications: Notifications;
+}
+
+/** Lists of records that users keep under a name, for themselves or for everybody of the tenant. */
+export interface SavedFilters {
+  /**
+   * One's own, by name, then what others share. A filter is checked against the reader's rights each time:
+   * another's that names what the reader may not see is left out, one's own comes empty with its `problem`.
+   */
+  list(entity: string): Promise<readonly SavedFilter[]>;
+  /** Takes the place of one's own of that name. Checked like a list: FIELD_DENIED, FILTER_INVALID, ... */
+  save(entity: string, filter: NewSavedFilter): Promise<SavedFilter>;
+  /** RECORD_NOT_FOUND for what is not one's own. */
+  delete(id: string): Promise<void>;
+}
+
+export interface NewSavedFilter {
+  /** 1 to 100 characters. */
+  readonly name: string;
+  readonly filter?: Filter | null;
+  /** As in a list: `name`, `-created_at`. */
+  readonly sort?: readonly string[];
+  /** Fields or paths (`owner.email`) to be shown, in order; empty: all. */
+  readonly columns?: readonly string[];
+  /** For everybody of the tenant who may see the fields it names; default false. */
+  readonly shared?: boolean;
+}
+
+export interface SavedFilter extends Required<NewSavedFilter> {
+  readonly id: string;
+  readonly entity: string;
+  /** The user who saved it. */
+  readonly owner: string;
+  readonly own: boolean;
+  readonly filter: Filter | null;
+  readonly updatedAt: string;
+  /** Why it cannot be used any more; null: it can. */
+  readonly problem: { readonly code: string; readonly message: string } | null;
+}
+
+/**
+ * What effects and mentions tell a user or the user's roles. Of a comment's mention only those learn who may
+ * read the record, and only while they may; what a definition sends goes to whom the definition names.
+ */
+export interface Notifications {
+  /** Newest first; `after` is `next` of the page before. `first` is 1 to 100, 50 if absent. */
+  list(page?: { readonly first?: number; readonly after?: string }): Promise<NotificationPage>;
+  /** Up to and with this id. Never takes back what was read. Answers what is left. */
+  markRead(upTo: string): Promise<Pick<NotificationPage, 'unread' | 'unreadIsMore'>>;
+}
+
+export interface Notification {
+  readonly id: string;
+  readonly at: string;
+  /** The record it is about. */
+  readonly entity: string;
+  readonly record: string;
+  readonly text: string;
+  /** The role it was sent to; null: to the user. */
+  readonly role: string | null;
+  readonly read: boolean;
+}
+
+export interface NotificationPage {
+  readonly notifications: readonly Notification[];
+  readonly next: string | null;
+  /** Of all, up to 100 (then `unreadIsMore`). */
+  readonly unread: number;
+  readonly unreadIsMore: boolean;
 }
 
 export interface TimelineEntry {

@@ -10,6 +10,7 @@ import { columns, formatDuration, type Status } from '../../status/index.ts';
 import type { HubClient } from '../client.ts';
 import { connect, type HubOptions, withHub } from '../context.ts';
 import { note, print, printJson } from '../output.ts';
+import { deliveriesCommand } from './app-deliveries.ts';
 import { planText } from './app-text.ts';
 
 interface Common extends HubOptions {
@@ -24,13 +25,14 @@ interface ChangeFlags extends Common {
 
 export function appCommand(): Command {
   return new Command('app')
-    .description('definitions of apps: new, plan, apply, rollback, list, show')
+    .description('definitions of apps: new, plan, apply, rollback, list, show; their webhooks: deliveries')
     .addCommand(newCommand())
     .addCommand(planCommand())
     .addCommand(applyCommand())
     .addCommand(rollbackCommand())
     .addCommand(listCommand())
-    .addCommand(showCommand());
+    .addCommand(showCommand())
+    .addCommand(deliveriesCommand());
 }
 
 const command = (name: string, description: string): Command =>

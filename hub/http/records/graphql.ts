@@ -2,17 +2,21 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphqlHandler, GraphqlRequest } from '#apps';
 import type { Principal } from '#kernel';
-import type { OpenStreams } from '../streams.ts';
+import { endWithIdentity, type OpenStreams } from '../streams.ts';
 
 /** Who asks: authenticated, and bound to one tenant. */
 export type CallerOf = (request: FastifyRequest) => Promise<Principal>;
 
-/** `/graphql`: POST, GET for queries, server-sent events for subscriptions (bounded in number like all streams). */
+/**
+ * `/graphql`: POST, GET for queries, server-sent events for subscriptions (bounded in number like all streams, and
+ * ended soon after the session, key or user they were opened with).
+ */
 export function mountGraphql(
   app: FastifyInstance,
   graphql: GraphqlHandler,
   callerOf: CallerOf,
   streams: OpenStreams,
+  stillGood: (request: FastifyRequest) => Promise<boolean>,
 ): void {
   app.route({
     method: ['GET', 'POST', 'OPTIONS'],
@@ -24,7 +28,13 @@ export function mountGraphql(
         if (!reply.raw.writableFinished) abort.abort();
       });
       const response = await graphql(toRequest(request, abort.signal), { principal, requestId: request.id });
-      return answer(reply, response, streams, () => abort.abort());
+      return answer(reply, response, streams, {
+        end() {
+          reply.raw.end();
+          abort.abort();
+        },
+        stillGood: () => stillGood(request),
+      });
     },
   });
 }
@@ -42,13 +52,19 @@ async function answer(
   reply: FastifyReply,
   response: Response,
   streams: OpenStreams,
-  end: () => void,
+  opened: { readonly end: () => void; readonly stillGood: () => Promise<boolean> },
 ): Promise<FastifyReply> {
   reply.status(response.status);
   for (const [name, value] of response.headers) reply.header(name, value);
   if (!response.body) return reply.send();
   if (!response.headers.get('content-type')?.startsWith('text/event-stream'))
     return reply.send(await response.text());
-  reply.raw.once('close', streams.add(end));
+  const { end, stillGood } = opened;
+  const release = streams.add(end);
+  const unwatch = endWithIdentity(reply.log, stillGood, end);
+  reply.raw.once('close', () => {
+    release();
+    unwatch();
+  });
   return reply.send(Readable.from(response.body, { objectMode: false }));
 }

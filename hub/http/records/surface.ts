@@ -6,6 +6,7 @@ import type { OpenStreams } from '../streams.ts';
 import { exchangeRoutes } from './exchange.ts';
 import { mountGraphql } from './graphql.ts';
 import { recordsOpenApi } from './openapi.ts';
+import { personalRoutes } from './personal.ts';
 import { recordRoutes } from './routes.ts';
 import { timelineRoutes } from './timeline.ts';
 
@@ -33,8 +34,10 @@ export function recordSurface(options: {
   readonly development: boolean;
   /** The request's principal bound to one tenant. */
   readonly bound: (request: FastifyRequest, principal?: Principal) => Promise<Principal>;
+  /** Whether a request whose answer goes on would still be let in. */
+  readonly stillGood: (request: FastifyRequest) => Promise<boolean>;
 }): RecordSurface {
-  const { apps, logger, streams, development, bound } = options;
+  const { apps, logger, streams, development, bound, stillGood } = options;
   const { runtime, feed } = apps;
   const graphql = createGraphqlHandler({ runtime, feed, logger, development });
   const records = async (request: FastifyRequest, principal: Principal, signal: AbortSignal) =>
@@ -44,6 +47,7 @@ export function recordSurface(options: {
     routes: [
       ...recordRoutes(records),
       ...timelineRoutes(records),
+      ...personalRoutes(records),
       ...exchangeRoutes(runtime, records, streams),
     ].map((entry) => ({
       ...entry,
@@ -53,7 +57,7 @@ export function recordSurface(options: {
     mount(app) {
       // A file is passed on as it arrives; the records engine bounds it.
       app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
-      mountGraphql(app, graphql, bound, streams);
+      mountGraphql(app, graphql, bound, streams, stillGood);
     },
     openApi: () => recordsOpenApi(runtime.apps),
   };

@@ -35,7 +35,7 @@ export const timelineRoutes = (records: RecordsOf): Route[] => [
   route({
     method: 'POST',
     path: '/api/v1/records/:app/:entity/:id/comments',
-    summary: 'Adds a comment; `@user@company.example` in it notifies that user',
+    summary: 'Adds a comment; `@user@company.example` in it notifies that user, if they may read the record',
     scope: 'write',
     params: record,
     body: z.strictObject({ text: z.string().trim().min(1).max(20_000) }),

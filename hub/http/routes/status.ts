@@ -1,11 +1,8 @@
 import { z } from 'zod';
 import { publicConfig, toHubError } from '#kernel';
 import { type Route, route } from '../route.ts';
-import { openEvents } from '../streams.ts';
+import { openEvents, RECHECK_MS } from '../streams.ts';
 import type { RouteContext } from './context.ts';
-
-/** A page left open loses its stream this soon after its session or key has ended. */
-const RECHECK_MS = 5_000;
 
 /** What the hub is doing: once, as history, and as a live stream. */
 export function statusRoutes({ collector, streams, config, identity }: RouteContext): Route[] {

@@ -6,6 +6,14 @@ import { createSessions } from '../sessions/index.ts';
 import { runDue, timed } from './due.ts';
 import { sendWebhooks, type WebhookOptions } from './webhooks.ts';
 
+export {
+  type AutomationRun,
+  listAutomationRuns,
+  listDeliveries,
+  resendDeliveries,
+  type WebhookDelivery,
+} from './deliveries.ts';
+
 export interface AppsWorkerOptions extends Omit<WebhookOptions, 'pool'> {
   /** As the owner of the hub's state and the apps' tables. */
   readonly pool: Pool;

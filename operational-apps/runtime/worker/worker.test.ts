@@ -7,7 +7,14 @@ import { SHOP } from '../fixtures/shop.ts';
 import type { Records } from '../index.ts';
 import { appsOf, someone, type TestRuntime, testRuntime } from '../testing.ts';
 import { isPrivate } from './addresses.ts';
-import { type AppsWorker, type AppsWorkerOptions, createAppsWorker } from './index.ts';
+import {
+  type AppsWorker,
+  type AppsWorkerOptions,
+  createAppsWorker,
+  listAutomationRuns,
+  listDeliveries,
+  resendDeliveries,
+} from './index.ts';
 
 let db: TestRuntime;
 let manager: Records;
@@ -115,6 +122,37 @@ test('Retry-After is honoured; after the last attempt it is dead, and says why',
   await db.owner.query('UPDATE bac.outbox SET next_at = now() WHERE id = $1', [id]);
   await worker({ attempts: 2 }).round();
   expect(await state(id)).toMatchObject({ state: 'dead', attempts: 2, last_error: 'HTTP 429' });
+});
+
+test('an operator sees what became of webhooks, page by page, and has dead ones sent again', async () => {
+  let isUp = false;
+  await using hook = await receiver(() => ({ status: isUp ? 204 : 500 }));
+  const ids: string[] = [];
+  for (const part of ['a', 'b', 'c']) ids.push(await enqueue(`${hook.url}/${part}?token=hush`));
+  await db.owner.query("UPDATE bac.outbox SET next_at = now() + interval '1 hour' WHERE id = $1", [ids[2]]);
+  while ((await state(ids[1]!)).state === 'waiting') await worker({ attempts: 2 }).round();
+  const all = await listDeliveries(db.owner, { tenant: 'one', limit: 2 });
+  expect(all).toMatchObject([
+    { id: ids[2], state: 'waiting', attempts: 0, nextAt: expect.any(Date), lastError: null },
+    { id: ids[1], state: 'dead', attempts: 2, nextAt: null, lastStatus: 500, lastError: 'HTTP 500' },
+  ]);
+  expect(all[0]!.url).toBe(`${hook.url}/c?…`);
+  const dead = { tenant: 'one', state: 'dead', before: ids[1], limit: 1 } as const;
+  expect(await listDeliveries(db.owner, dead)).toMatchObject([{ id: ids[0], state: 'dead' }]);
+  expect(await listDeliveries(db.owner, { tenant: 'two', limit: 10 })).toEqual([]);
+  isUp = true;
+  expect(await resendDeliveries(db.owner, { tenant: 'two' })).toBe(0);
+  expect(await resendDeliveries(db.owner, { ids })).toBe(2);
+  while ((await state(ids[0]!)).state === 'waiting' || (await state(ids[1]!)).state === 'waiting')
+    await worker().round();
+  expect(await state(ids[0]!)).toMatchObject({ state: 'sent', attempts: 1, last_error: null });
+  expect(hook.got.filter(({ headers }) => headers['x-bac-delivery'] === ids[0])).toHaveLength(3);
+  expect(await resendDeliveries(db.owner, { ids })).toBe(0);
+  await db.owner.query('DELETE FROM bac.outbox WHERE id = $1', [ids[2]]);
+  expect(await listAutomationRuns(db.owner, { tenant: 'one', limit: 1 })).toMatchObject([
+    { entity: 'shop.order', automation: 'remind', state: 'done', error: null },
+  ]);
+  expect(await listAutomationRuns(db.owner, { state: 'failed', limit: 10 })).toEqual([]);
 });
 
 test('nothing is sent to private addresses, by number or by name', async () => {

@@ -159,7 +159,7 @@ async function notify(
   for (const [user, body] of await question.answer([to, text], rule)) {
     if (body === null || body === undefined || (effect.role === undefined && !user)) continue;
     unit.tx.later({
-      text: 'INSERT INTO bac.notifications (tenant_id, user_id, role, entity, record_id, body) VALUES ($1, $2, $3, $4, $5, $6)',
+      text: 'INSERT INTO bac.notifications (tenant_id, user_id, role, entity, record_id, body, with_record) VALUES ($1, $2, $3, $4, $5, $6, false)',
       values: [
         unit.identity.tenant,
         user ?? null,
