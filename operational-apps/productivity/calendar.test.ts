@@ -100,3 +100,14 @@ test('whoever gets an event handed over takes part and sees the answers', async 
     [member.cleo, 'accepted'],
   ]);
 });
+
+test('an event that was made by mistake can be deleted once nobody is invited any more', async () => {
+  const { id } = await meeting('ann');
+  await expect(as('ann').delete('productivity.calendar_event', id)).rejects.toMatchObject({
+    code: 'RECORD_IN_USE',
+  });
+  const { rows } = await as('ann').list('productivity.attendee', { filter: { calendar_event: { eq: id } } });
+  for (const { record } of rows) await as('ann').delete('productivity.attendee', record.id);
+  await as('ann').delete('productivity.calendar_event', id);
+  expect(await sees('ann', id)).toBe(false);
+});
