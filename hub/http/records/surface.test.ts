@@ -33,6 +33,7 @@ const graphql = async (user: string, query: string, variables: object = {}) =>
 
 beforeAll(async () => {
   hub = await testHub({ apps: [APP!] });
+  await hub.log.ensureTopic('business.desk.ticket', { partitions: 1 });
   for (const id of ['one', 'two']) await addTenant(hub.pool, { id, name: id });
   for (const [user, role, tenant] of [
     ['wanda@one.example', 'worker', 'one'],
@@ -50,7 +51,12 @@ beforeAll(async () => {
       }),
     );
 }, 120_000);
-afterAll(() => hub?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  // A subscription that is open must not hold up a stop.
+  const left = await open('d@one.example');
+  await hub[Symbol.asyncDispose]();
+  await ended(left);
+}, 30_000);
 
 test('filters are saved, shared, left out and deleted, the same over REST and GraphQL', async () => {
   const path = '/api/v1/saved-filters';
@@ -136,26 +142,27 @@ test('a mention is told over REST and GraphQL while the record may be read, and 
   expect((await as('gus', 'POST', `${path}/read`, { upTo: 'x' })).status).toBe(400);
 });
 
+/** A subscription that waits. */
+const open = async (user: string) => {
+  const principal = { user, roles: ['worker'], tenant: 'one', attributes: {}, scopes: ['read'] } as const;
+  const key = await createApiKey(hub.pool, principal);
+  const response = await fetch(`${hub.url}/graphql`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${key}`,
+      'content-type': 'application/json',
+      accept: 'text/event-stream',
+    },
+    body: JSON.stringify({ query: 'subscription { deskTicketChanged { id } }' }),
+  });
+  expect(response.status).toBe(200);
+  return { id: key.split('.')[0]!, reader: response.body!.getReader() };
+};
+const ended = async ({ reader }: Awaited<ReturnType<typeof open>>): Promise<void> => {
+  while (!(await reader.read()).done);
+};
+
 test('a subscription that is open ends with its key, and with a change of its rights', async () => {
-  await hub.log.ensureTopic('business.desk.ticket', { partitions: 1 });
-  const open = async (user: string) => {
-    const principal = { user, roles: ['worker'], tenant: 'one', attributes: {}, scopes: ['read'] } as const;
-    const key = await createApiKey(hub.pool, principal);
-    const response = await fetch(`${hub.url}/graphql`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${key}`,
-        'content-type': 'application/json',
-        accept: 'text/event-stream',
-      },
-      body: JSON.stringify({ query: 'subscription { deskTicketChanged { id } }' }),
-    });
-    expect(response.status).toBe(200);
-    return { id: key.split('.')[0]!, reader: response.body!.getReader() };
-  };
-  const ended = async ({ reader }: Awaited<ReturnType<typeof open>>): Promise<void> => {
-    while (!(await reader.read()).done);
-  };
   const [revoked, demoted, kept] = [
     await open('a@one.example'),
     await open('b@one.example'),
