@@ -50,6 +50,7 @@ const reads = (records: RecordsOf): Route[] => [
       const further = wanted.after !== undefined;
       return {
         records: page.rows.map((row) => row.record),
+        end: page.rows.at(-1)?.cursor ?? null,
         next: (wanted.backward ? further : page.hasMore) ? (page.rows.at(-1)?.cursor ?? null) : null,
         previous: (wanted.backward ? page.hasMore : further) ? (page.rows[0]?.cursor ?? null) : null,
         ...(page.total === undefined ? {} : { total: page.total, totalIsMore: page.totalIsMore ?? false }),
