@@ -15,6 +15,7 @@ let provider: TestProvider;
 beforeAll(async () => {
   const server = stack.use(await testPostgres());
   pool = new pg.Pool({ connectionString: server.url });
+  pool.on('error', () => {}); // its server is stopped while it ends
   stack.defer(() => pool.end());
   await migrateState(pool);
   await addTenant(pool, { id: 'aurora', name: 'Aurora' });

@@ -13,6 +13,7 @@ let pool: pg.Pool;
 beforeAll(async () => {
   const server = stack.use(await testPostgres());
   pool = new pg.Pool({ connectionString: server.url });
+  pool.on('error', () => {}); // its server is stopped while it ends
   stack.defer(() => pool.end());
   await migrateState(pool);
 });

@@ -11,6 +11,7 @@ beforeAll(async () => {
   const server = stack.use(await testPostgres());
   url = server.url;
   pool = new pg.Pool({ connectionString: url, max: 4 });
+  pool.on('error', () => {}); // its server is stopped while it ends
   stack.defer(() => pool.end());
   await migrateState(pool);
 });
@@ -32,6 +33,7 @@ test('what was awaited is stored; what was not is, once settled; many share a st
   expect(await count()).toBe(1);
   let statements = 0;
   const counted = new pg.Pool({ connectionString: url, max: 1 });
+  counted.on('error', () => {}); // its server is stopped while it ends
   counted.on('acquire', () => {
     statements += 1;
   });
@@ -62,6 +64,7 @@ test('odd text harms neither its entry nor its neighbours', async () => {
 
 test('a connection that is lost on the way costs nothing and doubles nothing', async () => {
   const own = new pg.Pool({ connectionString: url, max: 1, application_name: 'audit under test' });
+  own.on('error', () => {}); // its server is stopped while it ends
   own.on('error', () => undefined);
   const all: Promise<void>[] = [];
   for (let n = 0; n < 2000; n += 1) {
@@ -78,6 +81,7 @@ test('a connection that is lost on the way costs nothing and doubles nothing', a
 
 test('a database that is away: bounded, and told', async () => {
   const away = new pg.Pool({ connectionString: 'postgres://a:b@127.0.0.1:1/c' });
+  away.on('error', () => {}); // its server is stopped while it ends
   const all = Array.from({ length: 5_100 }, () => audit(away, entry()).catch((error) => error.code));
   const codes = await Promise.all(all);
   expect(codes.filter((code) => code === 'AUDIT_BUSY').length).toBe(100);
