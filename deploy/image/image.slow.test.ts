@@ -71,10 +71,11 @@ describe('the image', () => {
       expect(modules).not.toContain(name);
     expect(existsSync(join(image.root, 'app/dashboards/web/dist/index.html'))).toBe(true);
     const files = readdirSync(join(image.root, 'app/hub'), { recursive: true }) as string[];
-    expect(files.filter((file) => /\.test\.ts$|testing\.ts$/.test(file))).toEqual([]);
+    expect(files.filter((file) => /\.test\.ts$|testing(\.ts$|\/)/.test(file))).toEqual([]);
     const size = sizeOf(image.root) / MiB;
     process.stdout.write(`image above its base: ${size.toFixed(1)} MiB\n`);
-    expect(size).toBeLessThan(100);
+    // DuckDB, which writes Parquet, is most of it.
+    expect(size).toBeLessThan(220);
   });
 
   test('runs as a user by number, not root', () => {
