@@ -1,4 +1,5 @@
 export type { Denied } from './denied.ts';
+export { OPERATORS as FILTER_OPERATORS } from './read/filter.ts';
 export { type AppsRuntimeOptions, createAppsRuntime } from './runtime.ts';
 export { prepareAppsLogin } from './sessions/index.ts';
 export type * from './types.ts';

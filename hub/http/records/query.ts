@@ -1,21 +1,7 @@
 import { z } from 'zod';
-import type { Condition, Filter, ListQuery, Selection } from '#apps';
+import { type Condition, FILTER_OPERATORS, type Filter, type ListQuery, type Selection } from '#apps';
 import { userError } from '#kernel';
 
-const OPERATORS = [
-  'eq',
-  'ne',
-  'in',
-  'lt',
-  'lte',
-  'gt',
-  'gte',
-  'isNull',
-  'contains',
-  'startsWith',
-  'all',
-  'any',
-] as const;
 const LISTS: ReadonlySet<string> = new Set(['in', 'all', 'any']);
 
 const texts = z
@@ -100,7 +86,7 @@ function conditionOf(name: string, text: string): Filter {
   const path = name.split('.');
   const last = path.at(-1)!;
   const operator =
-    (OPERATORS as readonly string[]).includes(last) && path.length > 1 ? (path.pop() as string) : 'eq';
+    (FILTER_OPERATORS as readonly string[]).includes(last) && path.length > 1 ? (path.pop() as string) : 'eq';
   if (path.some((part) => !/^[a-z][a-z0-9_]{0,39}$/.test(part)))
     throw userError(
       'FILTER_INVALID',

@@ -217,7 +217,8 @@ function kindOf(field: FieldModel): Kind {
   }
 }
 
-function sqlTypeOf(field: FieldModel): string {
+/** Database type of a field's column. */
+export function sqlTypeOf(field: FieldModel): string {
   switch (field.type) {
     case 'integer':
     case 'reference':

@@ -4,22 +4,13 @@ import { fromWire, show } from '../model/values.ts';
 import type { AggregateQuery, Json, Values } from '../types.ts';
 import { type Access, assertReadable, comparable, Params } from './access.ts';
 import { type Query, rowRules } from './list.ts';
+import { SORTABLE } from './sort.ts';
 
 const MOST_GROUPS = 1000;
 const MOST_KEYS = 4;
 const MOST_MEASURES = 20;
 const UNITS = ['hour', 'day', 'week', 'month', 'quarter', 'year'];
-const GROUPED = new Set<FieldInfo['kind']>([
-  'text',
-  'email',
-  'integer',
-  'number',
-  'boolean',
-  'date',
-  'dateTime',
-  'select',
-  'reference',
-]);
+const GROUPED: ReadonlySet<FieldInfo['kind']> = new Set([...SORTABLE].filter((kind) => kind !== 'id'));
 const NUMERIC = new Set<FieldInfo['kind']>(['integer', 'number']);
 const ORDERED = new Set<FieldInfo['kind']>(['integer', 'number', 'date', 'dateTime', 'text', 'email']);
 

@@ -10,7 +10,7 @@ const MAX_DEPTH = 10;
 const MAX_CONDITIONS = 200;
 const MAX_LIST = 1000;
 
-const OPERATORS = [
+export const OPERATORS = [
   'eq',
   'ne',
   'in',

@@ -7,7 +7,8 @@ import type { Json } from '../types.ts';
 import { type Access, comparable, type Params } from './access.ts';
 
 const MAX_KEYS = 3;
-const SORTABLE = new Set<FieldInfo['kind']>([
+/** Kinds of fields that have an order. */
+export const SORTABLE: ReadonlySet<FieldInfo['kind']> = new Set<FieldInfo['kind']>([
   'id',
   'text',
   'email',

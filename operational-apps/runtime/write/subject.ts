@@ -19,7 +19,7 @@ import {
   typedExpression,
   typeOfField,
 } from '../../definitions/index.ts';
-import { type EntityInfo, fieldOf } from '../model/catalogue.ts';
+import { type EntityInfo, fieldOf, sqlTypeOf } from '../model/catalogue.ts';
 import { arrayParam } from '../model/values.ts';
 import type { Given } from './given.ts';
 import { Binder, type StoredRow, type Unit } from './unit.ts';
@@ -193,27 +193,8 @@ function modelOf(entity: EntityInfo, name: string): FieldModel {
 /** Database type of the column of an input: what `$input` gives has it, whoever gave the value. */
 export function inputType(fields: readonly FieldModel[], column: string): string {
   const field = fields.find((one) => column === one.name || column === `${one.name}_id`);
-  switch (field?.type) {
-    case 'integer':
-    case 'reference':
-      return 'bigint';
-    case 'decimal':
-    case 'money':
-      return 'numeric';
-    case 'boolean':
-      return 'boolean';
-    case 'date':
-      return 'date';
-    case 'dateTime':
-      return 'timestamptz';
-    case 'multiSelect':
-      return 'text[]';
-    case 'json':
-    case 'file':
-      return 'jsonb';
-    default:
-      return 'text';
-  }
+  // Without digits: rounding is for the column that keeps the value.
+  return field ? sqlTypeOf(field).replace(/\(.*/, '') : 'text';
 }
 
 /** The rows a path of a definition leads to: `lines`, `crm.activity[account]`, `order.lines`, `$invoice.lines`. */
