@@ -63,10 +63,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const cluster = clusterFolder(options.dir, binaries);
   const password = clusterPassword(options.dir);
   if (!existsSync(join(cluster, 'PG_VERSION'))) await initialise(binaries, cluster, password);
-  const port = options.port === 0 ? await freePort() : options.port;
-  if (options.port !== 0) await assertPortFree(port);
+  if (options.port !== 0) await assertPortFree(options.port);
   await endOrphan(options.dir, cluster);
-  const child = await launchWhenFree(binaries, cluster, port, options);
+  const { child, port } = await launchWhenFree(binaries, cluster, options);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const url = `postgresql://postgres:${password}@127.0.0.1:${port}/bac`;
   await ensureDatabase(url);
@@ -195,15 +194,27 @@ const LINGERING = 'pre-existing shared memory block';
 const LINGER_MS = 15_000;
 const LOOK_AGAIN_MS = 100;
 
-/** Backends of a server killed with -9 end within moments, later on a busy machine: they are waited for. */
-async function launchWhenFree(...parts: Parameters<typeof launch>): Promise<ChildProcess> {
+/** And one whose free port somebody else has taken meanwhile. */
+const PORT_GONE = 'could not create any TCP/IP sockets';
+
+/**
+ * Backends of a server killed with -9 end within moments, later on a busy machine: they are waited for. Any free
+ * port may be taken between looking and binding: then another one is.
+ */
+async function launchWhenFree(
+  binaries: PostgresBinaries,
+  cluster: string,
+  options: EmbeddedPostgresOptions,
+): Promise<{ child: ChildProcess; port: number }> {
   const until = performance.now() + LINGER_MS;
   for (;;) {
+    const port = options.port === 0 ? await freePort() : options.port;
     try {
-      return await launch(...parts);
+      return { child: await launch(binaries, cluster, port, options), port };
     } catch (error) {
-      const isLingering = error instanceof HubError && error.message.includes(LINGERING);
-      if (!isLingering || performance.now() > until) throw error;
+      const said = error instanceof HubError ? error.message : '';
+      const mayPass = said.includes(LINGERING) || (options.port === 0 && said.includes(PORT_GONE));
+      if (!mayPass || performance.now() > until) throw error;
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     }
   }

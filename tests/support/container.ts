@@ -57,7 +57,10 @@ export function startContainer(
   createInterface({ input: child.stderr }).on('line', take);
   void exited.then((code) => address.reject(new Error(`${roles} ended (${code}):\n${output.join('\n')}`)));
   const get = async (path: string): Promise<{ status: number; text: string }> => {
-    const response = await fetch(new URL(path, await address.promise));
+    const response = await fetch(new URL(path, await address.promise)).catch((cause: unknown) => {
+      // What the process said last tells why nobody answers.
+      throw new Error(`${roles} does not answer:\n${output.slice(-30).join('\n')}`, { cause });
+    });
     return { status: response.status, text: await response.text() };
   };
   return {

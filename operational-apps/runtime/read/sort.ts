@@ -94,12 +94,18 @@ function past(params: Params, key: SortKey, value: string | null, alias: string)
   return key.descending || !key.field.nullable ? [beyond] : [beyond, `${column} IS NULL`];
 }
 
-/** Bound to the entity and the order: a cursor of one list does not fit another. */
-const stamp = (entity: EntityInfo, keys: readonly SortKey[]): string =>
-  createHash('sha256')
-    .update(`${entity.path} ${keys.map((key) => `${key.descending ? '-' : ''}${key.field.name}`).join()}`)
-    .digest('base64url')
-    .slice(0, 8);
+/** Bound to the entity and the order: a cursor of one list does not fit another. Made once for all rows of a page. */
+function stamp(entity: EntityInfo, keys: readonly SortKey[]): string {
+  let made = stamps.get(keys);
+  if (made === undefined) {
+    const order = keys.map((key) => `${key.descending ? '-' : ''}${key.field.name}`).join();
+    made = createHash('sha256').update(`${entity.path} ${order}`).digest('base64url').slice(0, 8);
+    stamps.set(keys, made);
+  }
+  return made;
+}
+
+const stamps = new WeakMap<readonly SortKey[], string>();
 
 /** `values` as they come from the wire, in the order of `keys`. */
 export function writeCursor(

@@ -72,13 +72,21 @@ const CONFLICTS = new Set(['40001', '40P01']);
 /** The tables changed under a prepared statement. */
 const STALE_PLAN = new Set(['0A000', '26000']);
 
-const settings = ({ tenant, user, roles, attributes }: Identity, role: string): Statement => ({
-  text: `SELECT set_config('bac.tenant', $1, true), set_config('bac.user', $2, true), set_config('bac.roles', $3, true),
-    set_config('bac.attributes', $4, true), set_config('bac.actor', $2, true), set_config('role', $5, true)`,
+const SETTINGS = `SELECT set_config('bac.tenant', $1, true), set_config('bac.user', $2, true),
+  set_config('bac.roles', $3, true), set_config('bac.attributes', $4, true), set_config('bac.actor', $2, true),
+  set_config('role', $5, true)`;
+const READING = `${SETTINGS}, set_config('transaction_read_only', 'on', true)`;
+
+/** Who acts, for the transaction at hand; with `READING` it can change nothing. */
+const settings = (
+  { tenant, user, roles, attributes }: Identity,
+  role: string,
+  text: string = SETTINGS,
+): Statement => ({
+  text,
   values: [tenant, user, roles.join(','), JSON.stringify(attributes), role],
   keep: true,
 });
-const READ_ONLY: Statement = { text: 'SET LOCAL transaction_read_only = on', keep: true };
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { logger, connections = 10, queue = 200, statementTimeoutMs = 15_000 } = options;
@@ -126,7 +134,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     statements: readonly Statement[],
     { signal, elevated = false }: ReadOptions = {},
   ): Promise<Outcome[]> {
-    const batch = [settings(identity, elevated ? EFFECTS_ROLE : APP_ROLE), READ_ONLY, ...statements];
+    const batch = [settings(identity, elevated ? EFFECTS_ROLE : APP_ROLE, READING), ...statements];
     for (let attempt = 1; ; attempt += 1) {
       signal?.throwIfAborted();
       const client = await acquire();
@@ -139,7 +147,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         const outcomes = await runPipeline(client, batch);
         // A cancel that came too late must not meet another call.
         client.release(signal?.aborted === true);
-        return outcomes.slice(2);
+        return outcomes.slice(1);
       } catch (error) {
         const code = codeOf(error);
         if (STALE_PLAN.has(code)) forgetPrepared(client);
