@@ -1,3 +1,4 @@
+export { everythingProfile } from './access-profile.ts';
 export * from './change-event.ts';
 export * from './config.ts';
 export { CONTROL_TOPIC_CONFIG, controlBatch } from './control.ts';

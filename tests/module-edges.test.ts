@@ -10,10 +10,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   cdc: ['kernel'],
   clickhouse: ['kernel'],
   'operational-apps': ['kernel'],
+  'semantic-layer': ['kernel'],
   dashboards: [],
   deploy: ['kernel'],
-  hub: ['kernel', 'stream', 'cdc', 'clickhouse', 'operational-apps', 'bench'],
-  bench: ['kernel', 'stream', 'cdc', 'clickhouse', 'operational-apps', 'hub', 'deploy'],
+  hub: ['kernel', 'stream', 'cdc', 'clickhouse', 'operational-apps', 'semantic-layer', 'bench'],
+  bench: ['kernel', 'stream', 'cdc', 'clickhouse', 'operational-apps', 'semantic-layer', 'hub', 'deploy'],
 };
 const FACES: Readonly<Record<string, string>> = {
   '#kernel': 'kernel',
@@ -21,6 +22,7 @@ const FACES: Readonly<Record<string, string>> = {
   '#cdc': 'cdc',
   '#clickhouse': 'clickhouse',
   '#apps': 'operational-apps',
+  '#semantic': 'semantic-layer',
   '#hub': 'hub',
   '#deploy/kafka': 'deploy/kafka',
 };
