@@ -1,75 +1,20 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseApps } from '#apps';
+import { describe, expect, test } from 'vitest';
 import { addSource } from '#cdc';
 import { eventually } from '#tests/eventually';
-import { addTenant, createApiKey } from '../../identity/index.ts';
-import { type Answer, ask, type TestHub, testHub } from '../testing.ts';
 import {
   ENTITIES,
   type Entity,
-  type Facts,
   fieldRight,
-  fillVault,
-  markOf,
   mayDo,
-  maySee,
   principalOf,
-  ROLES,
   type Role,
-  type Row,
   TENANTS,
-  type Tenant,
 } from './testing/vault.ts';
+import { CASES, FIELDS, idsOf, vaultHub } from './testing/vault-hub.ts';
 
-const FILE = fileURLToPath(new URL('testing/vault.app.yaml', import.meta.url));
-const [APP] = parseApps([{ file: 'vault.app.yaml', content: readFileSync(FILE, 'utf8') }]);
-const FIELDS: Readonly<Record<Entity, readonly string[]>> = {
-  person: ['name', 'email', 'salary'],
-  deal: ['name', 'region', 'amount', 'margin', 'contact', 'secret', 'status'],
-  deal_line: ['title', 'price'],
-  memo: ['title'],
-  ledger: ['title'],
-};
-const CASES = TENANTS.flatMap((tenant) => ROLES.map((role) => ({ tenant, role })));
-
-let hub: TestHub;
-let facts: Facts;
-const keys = new Map<string, string>();
-const keyOf = (role: Role, tenant: Tenant): string => keys.get(`${role} ${tenant}`)!;
-
-beforeAll(async () => {
-  hub = await testHub({ apps: [APP!] });
-  for (const tenant of TENANTS) await addTenant(hub.pool, { id: tenant, name: tenant });
-  for (const { role, tenant } of CASES)
-    keys.set(`${role} ${tenant}`, await createApiKey(hub.pool, principalOf(role, tenant)));
-  facts = await fillVault(hub.pool);
-}, 120_000);
-afterAll(() => hub[Symbol.asyncDispose]());
-
-const seen = (role: Role, tenant: Tenant, entity: Entity): Row[] =>
-  facts[entity].filter((row) => maySee(role, tenant, entity, row, facts));
-const idsOf = (rows: readonly { readonly id: string }[]): string[] => rows.map((row) => row.id).sort();
-const rest = (role: Role, tenant: Tenant, method: string, path: string, body?: unknown): Promise<Answer> =>
-  ask(hub, method, path, { key: keyOf(role, tenant), ...(body === undefined ? {} : { body }) });
-const graphql = (role: Role, tenant: Tenant, query: string, variables: object = {}): Promise<Answer> =>
-  rest(role, tenant, 'POST', '/graphql', { query, variables });
-
-/** Nothing of the other tenant, and no field that is hidden, anywhere in an answer. */
-function clean(answer: Answer, role: Role, tenant: Tenant, entity: Entity): void {
-  const other = TENANTS.find((one) => one !== tenant)!;
-  expect(answer.text).not.toContain(markOf(other));
-  expect(answer.text).not.toContain(`@${other}.example`);
-  for (const field of FIELDS[entity]) {
-    const right = fieldRight(role, entity, field);
-    if (right === 'full') continue;
-    for (const row of facts[entity])
-      if (row.tenant === tenant && typeof row[field] === 'string' && String(row[field]).length > 3)
-        expect(answer.text, `${field} of ${entity}`).not.toContain(`"${row[field]}"`);
-  }
-}
+const vault = vaultHub();
+const { rest, graphql, seen, clean } = vault;
 
 describe.each(CASES)('$role of $tenant', ({ role, tenant }) => {
   const other = TENANTS.find((one) => one !== tenant)!;
@@ -88,7 +33,7 @@ describe.each(CASES)('$role of $tenant', ({ role, tenant }) => {
       expect(Number(figures.json.rows[0].count)).toBe(expected.length);
     }
     const visible = new Set(idsOf(expected));
-    for (const row of facts[entity].filter((_, index) => index % 4 === 0)) {
+    for (const row of vault.facts[entity].filter((_, index) => index % 4 === 0)) {
       const one = await rest(role, tenant, 'GET', `${path}/${row.id}`);
       clean(one, role, tenant, entity);
       if (visible.has(row.id)) expect(one.status).toBe(200);
@@ -194,158 +139,17 @@ describe.each(CASES)('$role of $tenant', ({ role, tenant }) => {
       expect(idsOf(list.json.data[many].nodes)).toEqual(idsOf(seen(role, tenant, entity)));
       expect(list.json.data[many].totalCount).toBe(seen(role, tenant, entity).length);
     } else expect(list.json.errors[0].extensions.code).toBe('PERMISSION_DENIED');
-    const foreign = facts[entity].find((row) => row.tenant === other)!;
+    const foreign = vault.facts[entity].find((row) => row.tenant === other)!;
     const one = await graphql(role, tenant, `query ($id: ID!) { ${ROOTS[entity].one}(id: $id) { id } }`, {
       id: foreign.id,
     });
     expect(one.json.data?.[ROOTS[entity].one] ?? null).toBeNull();
   });
 
-  test.each(ENTITIES)('writing %s: only what may be, and never another tenant’s', async (entity) => {
-    const path = `/api/v1/records/vault/${entity}`;
-    const text = FIELDS[entity][0]!;
-    for (const row of facts[entity].filter((_, index) => index % 5 === 0)) {
-      const isMine = maySee(role, tenant, entity, row, facts);
-      const before = await hub.pool.query(`SELECT * FROM vault.${entity} WHERE id = $1`, [row.id]);
-      const answers = [
-        ...(isMine && mayDo(role, entity, 'update')
-          ? []
-          : [await rest(role, tenant, 'PATCH', `${path}/${row.id}`, { [text]: 'stolen' })]),
-        ...(isMine && mayDo(role, entity, 'delete')
-          ? []
-          : [await rest(role, tenant, 'DELETE', `${path}/${row.id}`)]),
-        ...(isMine && mayDo(role, entity, 'update')
-          ? []
-          : [
-              await rest(role, tenant, 'POST', `${path}/${row.id}/transitions/won`, {}),
-              await rest(role, tenant, 'POST', `${path}/${row.id}/comments`, { text: 'stolen' }),
-              await rest(role, tenant, 'POST', '/api/v1/records/bulk', {
-                operations: [
-                  { op: 'update', entity: `vault.${entity}`, id: row.id, values: { [text]: 'stolen' } },
-                ],
-              }),
-              await rest(role, tenant, 'POST', '/api/v1/records/bulk', {
-                operations: [{ op: 'delete', entity: `vault.${entity}`, id: row.id }],
-              }),
-            ]),
-      ];
-      for (const answer of answers) {
-        clean(answer, role, tenant, entity);
-        expect(answer.status).toBeGreaterThanOrEqual(400);
-        expect(answer.status).toBeLessThan(500);
-      }
-      const after = await hub.pool.query(`SELECT * FROM vault.${entity} WHERE id = $1`, [row.id]);
-      expect(after.rows).toEqual(before.rows);
-      for (const kind of ['timeline', 'attachments']) {
-        const answer = await rest(role, tenant, 'GET', `${path}/${row.id}/${kind}`);
-        // Of a record that is not there, nothing has happened.
-        if (!isMine && answer.status === 200)
-          expect(answer.json.entries ?? answer.json.attachments).toEqual([]);
-        clean(answer, role, tenant, entity);
-      }
-    }
-  });
-
-  test.each(ENTITIES)(
-    'files: what is exported of %s is what may be seen, and nothing is imported without the right',
-    async (entity) => {
-      for (const format of ['csv', 'parquet', 'xlsx']) {
-        const file = await rest(
-          role,
-          tenant,
-          'GET',
-          `/api/v1/export/vault/${entity}?format=${format}&sort=id`,
-        );
-        clean(file, role, tenant, entity);
-        if (!mayDo(role, entity, 'export')) {
-          expect([file.status, file.json?.error.code]).toEqual([403, 'PERMISSION_DENIED']);
-        } else {
-          expect(file.status).toBe(200);
-          if (format === 'csv') {
-            const ids = file.text
-              .trim()
-              .split('\r\n')
-              .join('\n')
-              .split('\n')
-              .slice(1)
-              .map((line) => ({ id: line.split(',')[0]! }));
-            expect(idsOf(ids)).toEqual(idsOf(seen(role, tenant, entity)));
-          }
-        }
-      }
-      for (const [field, right] of FIELDS[entity].map((name) => [name, fieldRight(role, entity, name)])) {
-        const file = await rest(role, tenant, 'GET', `/api/v1/export/vault/${entity}?fields=${field}`);
-        clean(file, role, tenant, entity);
-        if (right === 'hidden') expect(file.status).toBeGreaterThanOrEqual(400);
-      }
-      if (mayDo(role, entity, 'import')) return;
-      const before = await hub.pool.query(`SELECT count(*) FROM vault.${entity}`);
-      const refusedImport = await ask(hub, 'POST', `/api/v1/import/vault/${entity}`, {
-        key: keyOf(role, tenant),
-        headers: { 'content-type': 'application/octet-stream' },
-        body: `${FIELDS[entity][0]}\nstolen\n`,
-      });
-      expect([refusedImport.status, refusedImport.json.error.code]).toEqual([403, 'PERMISSION_DENIED']);
-      expect((await hub.pool.query(`SELECT count(*) FROM vault.${entity}`)).rows).toEqual(before.rows);
-    },
-  );
-
-  test('an import changes no record of another tenant, nor one outside the row rule', async () => {
-    if (!mayDo(role, 'deal', 'import')) return;
-    const invisible = facts.deal.filter((row) => !maySee(role, tenant, 'deal', row, facts)).slice(0, 5);
-    const answer = await ask(hub, 'POST', '/api/v1/import/vault/deal', {
-      key: keyOf(role, tenant),
-      headers: { 'content-type': 'application/octet-stream' },
-      body: `id,name\n${invisible.map((row) => `${row.id},stolen`).join('\n')}\n`,
-    });
-    const result = JSON.parse(answer.text.trim().split('\n').at(-1)!);
-    expect(result).toMatchObject({ type: 'result', failed: invisible.length, updated: 0, created: 0 });
-    expect((await hub.pool.query("SELECT 1 FROM vault.deal WHERE name = 'stolen'")).rows).toEqual([]);
-  });
-
-  test('new records stay in the tenant, within the row rule, without fields one may not write', async () => {
-    const foreignPerson = facts.person.find((row) => row.tenant === other)!;
-    const me = facts.person.find(
-      (row) => row.tenant === tenant && row.email === principalOf(role, tenant).user,
-    );
-    const somebody = facts.person.find((row) => row.tenant === tenant && row.id !== me?.id)!;
-    const deal = (owner: string, more: object = {}) => ({
-      name: 'made',
-      owner,
-      region: 'coast',
-      amount: '1.00',
-      ...more,
-    });
-    const path = '/api/v1/records/vault/deal';
-    const toOther = await rest(role, tenant, 'POST', path, deal(foreignPerson.id));
-    expect(toOther.status).toBeGreaterThanOrEqual(400);
-    clean(toOther, role, tenant, 'deal');
-    const smuggled = await rest(role, tenant, 'POST', path, deal(somebody.id, { tenant_id: other }));
-    expect(smuggled.status).toBeGreaterThanOrEqual(400);
-    const forSomebody = await rest(role, tenant, 'POST', path, deal(somebody.id));
-    if (['manager', 'admin'].includes(role)) expect(forSomebody.status).toBe(201);
-    // A person one may not see is one that is not there.
-    else expect(forSomebody.json.error.code).toMatch(/^(PERMISSION_DENIED|REFERENCE_UNKNOWN)$/);
-    if (role === 'seller') {
-      expect((await rest(role, tenant, 'POST', path, deal(me!.id))).status).toBe(201);
-      for (const closed of ['margin', 'secret', 'approved']) {
-        const answer = await rest(
-          role,
-          tenant,
-          'POST',
-          path,
-          deal(me!.id, { [closed]: closed === 'approved' ? true : '1' }),
-        );
-        expect([answer.status, answer.json.error.code], closed).toEqual([403, 'FIELD_DENIED']);
-      }
-    }
-    await hub.pool.query("DELETE FROM vault.deal WHERE name = 'made'");
-  });
-
   test.each(ENTITIES)(
     'SQL as the engine’s login: row-level security alone shows the same rows of %s',
     async (entity) => {
-      const client = new pg.Client({ connectionString: hub.appsLogin });
+      const client = new pg.Client({ connectionString: vault.hub.appsLogin });
       await client.connect();
       try {
         expect((await client.query(`SELECT id FROM vault.${entity}`).catch(refused)).rows).toEqual([]);
@@ -392,14 +196,14 @@ const ROOTS: Readonly<Record<Entity, { one: string; many: string }>> = {
 };
 
 test('subscriptions tell each only of what it may see', async () => {
-  await addSource(hub.pool, hub.log, {
+  await addSource(vault.hub.pool, vault.hub.log, {
     name: 'business',
     kind: 'postgres',
-    url: hub.database,
+    url: vault.hub.database,
     tables: ['vault.*'],
   });
   await eventually(async () => {
-    const { rows } = await hub.pool.query<{ n: number }>(
+    const { rows } = await vault.hub.pool.query<{ n: number }>(
       "SELECT count(*)::int AS n FROM bac.tables WHERE source = 'business' AND state = 'streaming'",
     );
     return rows[0]!.n >= 5 || undefined;
@@ -407,11 +211,11 @@ test('subscriptions tell each only of what it may see', async () => {
   const abort = new AbortController();
   const streams = await Promise.all(
     CASES.map(async ({ role, tenant }) => {
-      const response = await fetch(`${hub.url}/graphql`, {
+      const response = await fetch(`${vault.hub.url}/graphql`, {
         method: 'POST',
         signal: abort.signal,
         headers: {
-          authorization: `Bearer ${keyOf(role, tenant)}`,
+          authorization: `Bearer ${vault.key(role, tenant)}`,
           'content-type': 'application/json',
           accept: 'text/event-stream',
         },
@@ -426,7 +230,7 @@ test('subscriptions tell each only of what it may see', async () => {
   );
   const admins = streams.filter((one) => one.role === 'admin');
   await eventually(async () => {
-    await hub.pool.query("UPDATE vault.deal SET updated_at = now() WHERE status <> 'none'");
+    await vault.hub.pool.query("UPDATE vault.deal SET updated_at = now() WHERE status <> 'none'");
     return (
       admins.every(({ taken, tenant }) =>
         seen('admin', tenant, 'deal').every((row) => taken.text.includes(`"id":"${row.id}"`)),
