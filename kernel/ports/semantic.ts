@@ -87,6 +87,10 @@ export interface SemanticMember {
   /** Measures: count, sum, avg, min, max, countDistinct, countDistinctApprox, number ... */
   readonly aggType?: string;
   readonly primaryKey?: boolean;
+  /** Members of views: the `cube.member` they stand for. */
+  readonly aliasMember?: string;
+  /** Measures that run over time (rolling windows, running totals): parts do not add up. */
+  readonly cumulative?: boolean;
   readonly meta?: Readonly<Record<string, unknown>>;
 }
 
