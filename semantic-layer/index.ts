@@ -1,1 +1,2 @@
-export type {};
+export * from './generate/index.ts';
+export { readModelFiles, readModelTests, SHIPPED_MODEL } from './model/index.ts';

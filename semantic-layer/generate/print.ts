@@ -21,11 +21,26 @@ function printCube(cube: Cube, names: Names): string {
   const body = object([
     ['sql', `\`${escapeTemplate(cube.sql)}\``],
     ...plain({ title: cube.title, description: cube.description, public: cube.public, meta: cube.meta }),
-    ...part('joins', joins.map((join) => [join.name, printJoin(join, names)])),
-    ...part('dimensions', dimensions.map((member) => [member.name, printMember(member, names)])),
-    ...part('measures', measures.map((member) => [member.name, printMember(member, names)])),
-    ...part('segments', segments.map((member) => [member.name, printMember(member, names)])),
-    ...part('pre_aggregations', pre_aggregations.map((one) => [one.name, printRollUp(one)])),
+    ...part(
+      'joins',
+      joins.map((join) => [join.name, printJoin(join, names)]),
+    ),
+    ...part(
+      'dimensions',
+      dimensions.map((member) => [member.name, printMember(member, names)]),
+    ),
+    ...part(
+      'measures',
+      measures.map((member) => [member.name, printMember(member, names)]),
+    ),
+    ...part(
+      'segments',
+      segments.map((member) => [member.name, printMember(member, names)]),
+    ),
+    ...part(
+      'pre_aggregations',
+      pre_aggregations.map((one) => [one.name, printRollUp(one)]),
+    ),
   ]);
   return `cube(${JSON.stringify(name)}, ${body});\n`;
 }

@@ -53,10 +53,6 @@ cube("crm_customer", {
 "meta": {"unit":"customers"},
 "drill_members": [CUBE.id, CUBE.name]
 }
-},
-"segments": {
-},
-"pre_aggregations": {
 }
 });
 
@@ -178,10 +174,6 @@ cube("crm_order", {
 "meta": {"unit":"%"},
 "sql": `${CUBE}.\`tax_percent\``
 }
-},
-"segments": {
-},
-"pre_aggregations": {
 }
 });
 
@@ -232,20 +224,14 @@ cube("crm_order_line", {
 "type": "sum",
 "title": "Pieces, total",
 "description": "Sum of pieces.",
-"meta": {},
 "sql": `${CUBE}.\`pieces\``
 },
 "pieces_avg": {
 "type": "avg",
 "title": "Pieces, average",
 "description": "Average of pieces.",
-"meta": {},
 "sql": `${CUBE}.\`pieces\``
 }
-},
-"segments": {
-},
-"pre_aggregations": {
 }
 });
 
@@ -318,20 +304,14 @@ cube("legacy_Weird_Table", {
 "type": "sum",
 "title": "Count, total",
 "description": "Sum of count.",
-"meta": {},
 "sql": `${CUBE}.\`count\``
 },
 "count_avg": {
 "type": "avg",
 "title": "Count, average",
 "description": "Average of count.",
-"meta": {},
 "sql": `${CUBE}.\`count\``
 }
-},
-"segments": {
-},
-"pre_aggregations": {
 }
 });
 
@@ -340,8 +320,6 @@ cube("legacy_log", {
 "sql": `SELECT \`line\`, \`amount\` FROM \`legacy\`.\`log\` FINAL WHERE \`_deleted\` = 0`,
 "title": "Log",
 "meta": {"topic":"legacy.public.log"},
-"joins": {
-},
 "dimensions": {
 "line": {
 "type": "string",
@@ -365,20 +343,14 @@ cube("legacy_log", {
 "type": "sum",
 "title": "Amount, total",
 "description": "Sum of amount.",
-"meta": {},
 "sql": `${CUBE}.\`amount\``
 },
 "amount_avg": {
 "type": "avg",
 "title": "Amount, average",
 "description": "Average of amount.",
-"meta": {},
 "sql": `${CUBE}.\`amount\``
 }
-},
-"segments": {
-},
-"pre_aggregations": {
 }
 });
 
@@ -387,8 +359,6 @@ cube("legacy_owners", {
 "sql": `SELECT \`id\`, \`region\`, \`name\` FROM \`legacy\`.\`owners\` FINAL WHERE \`_deleted\` = 0`,
 "title": "Owners",
 "meta": {"topic":"legacy.public.owners"},
-"joins": {
-},
 "dimensions": {
 "id": {
 "type": "number",
@@ -418,10 +388,6 @@ cube("legacy_owners", {
 "meta": {"unit":"owners"},
 "drill_members": [CUBE.id, CUBE.region]
 }
-},
-"segments": {
-},
-"pre_aggregations": {
 }
 });
 
@@ -431,8 +397,6 @@ cube("crm_customer_as_parent", {
 "title": "Customers (parent)",
 "description": "Who buys from us.",
 "meta": {"topic":"business.crm.customer","app":"crm","entity":"customer","title_dimension":"name","ai_context":"Who buys from us."},
-"joins": {
-},
 "dimensions": {
 "id": {
 "type": "number",
@@ -476,10 +440,6 @@ cube("crm_customer_as_parent", {
 "meta": {"unit":"customers"},
 "drill_members": [CUBE.id, CUBE.name]
 }
-},
-"segments": {
-},
-"pre_aggregations": {
 }
 });
 
@@ -489,8 +449,6 @@ cube("crm_customer_as_payer", {
 "title": "Customers (payer)",
 "description": "Who buys from us.",
 "meta": {"topic":"business.crm.customer","app":"crm","entity":"customer","title_dimension":"name","ai_context":"Who buys from us."},
-"joins": {
-},
 "dimensions": {
 "id": {
 "type": "number",
@@ -534,10 +492,6 @@ cube("crm_customer_as_payer", {
 "meta": {"unit":"customers"},
 "drill_members": [CUBE.id, CUBE.name]
 }
-},
-"segments": {
-},
-"pre_aggregations": {
 }
 });
 
@@ -681,10 +635,6 @@ cube("sales", {
 "sql": `${buyers.kind} = 'vip'`
 }]
 }
-},
-"segments": {
-},
-"pre_aggregations": {
 }
 });
 
@@ -743,18 +693,12 @@ cube("buyers", {
 "meta": {"unit":"customers"},
 "drill_members": [CUBE.id, CUBE.name]
 }
-},
-"segments": {
-},
-"pre_aggregations": {
 }
 });
 
 // cubes/first_orders.js
 cube("first_orders", {
 "sql": `SELECT customer_id, min(placed_at) AS first_at FROM (SELECT \`customer_id\`, \`placed_at\` FROM \`business\`.\`crm_order\` FINAL WHERE \`_deleted\` = 0) GROUP BY customer_id`,
-"joins": {
-},
 "dimensions": {
 "customer_id": {
 "type": "number",
@@ -770,10 +714,6 @@ cube("first_orders", {
 "customers": {
 "type": "count"
 }
-},
-"segments": {
-},
-"pre_aggregations": {
 }
 });
 
