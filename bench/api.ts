@@ -2,7 +2,8 @@ import pg from 'pg';
 import { demoApps, fillDemo, shippedFiles } from '#apps';
 import { createApiKey } from '#hub';
 import { systemPrincipal } from '#kernel';
-import { type Client, httpClient, oneByOne, openLoop, type Shot } from './support/http-load.ts';
+import { type Client, httpClient, type Shot } from './support/http-client.ts';
+import { oneByOne, openLoop } from './support/http-load.ts';
 import { openRig, peakMemoryMiB, type Rig } from './support/rig.ts';
 
 export interface ApiOptions {
@@ -72,14 +73,13 @@ export async function benchApi({
 /** Puts the shipped apps and the one with the large table in force, as an operator would. */
 async function applyApps(rig: Rig, url: string): Promise<void> {
   const key = await createApiKey(rig.pool, systemPrincipal('bench'));
-  const admin = httpClient(url, { authorization: `Bearer ${key}` });
   const files = [...(await shippedFiles(await demoApps())), { file: 'bench.yaml', content: ITEMS }];
-  const { text } = await admin.send({
+  const answer = await fetch(`${url}/api/v1/apps/apply`, {
     method: 'POST',
-    path: '/api/v1/apps/apply',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     body: JSON.stringify({ files }),
   });
-  admin.close();
+  const text = await answer.text();
   if (!text.includes('"type":"result"')) throw new Error(`the apps were not applied: ${text.slice(-2000)}`);
 }
 

@@ -1,11 +1,5 @@
-import { Agent, request } from 'node:http';
+import type { Client, Shot } from './http-client.ts';
 import { percentile } from './rig.ts';
-
-export interface Shot {
-  readonly method: string;
-  readonly path: string;
-  readonly body?: string;
-}
 
 export interface LoadResult {
   readonly asked: number;
@@ -18,48 +12,6 @@ export interface LoadResult {
   readonly byKind: Readonly<
     Record<string, { readonly count: number; readonly p50Ms: number; readonly p99Ms: number }>
   >;
-}
-
-export interface Client {
-  /** Status and body of one request on a kept connection. */
-  send(shot: Shot): Promise<{ status: number; text: string }>;
-  close(): void;
-}
-
-export function httpClient(url: string, headers: Readonly<Record<string, string>>, sockets = 64): Client {
-  const agent = new Agent({ keepAlive: true, maxSockets: sockets });
-  const { hostname, port } = new URL(url);
-  return {
-    send: ({ method, path, body }) =>
-      new Promise((resolve, reject) => {
-        const outgoing = request(
-          {
-            agent,
-            hostname,
-            port,
-            path,
-            method,
-            headers: {
-              ...headers,
-              ...(body === undefined
-                ? {}
-                : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
-            },
-          },
-          (response) => {
-            const chunks: Buffer[] = [];
-            response.on('data', (chunk: Buffer) => chunks.push(chunk));
-            response.on('end', () =>
-              resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
-            );
-            response.on('error', reject);
-          },
-        );
-        outgoing.on('error', reject);
-        outgoing.end(body);
-      }),
-    close: () => agent.destroy(),
-  };
 }
 
 /**

@@ -127,19 +127,21 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   }) as unknown as FastifyInstance;
   const metrics = createMetrics();
 
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'no-referrer');
     if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store');
+    done();
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unmatched';
     metrics.observe(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
     request.log.debug(
       { method: request.method, path: route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
       'request',
     );
+    done();
   });
   limitRequests(app, config.limits, authenticator);
   app.setErrorHandler((thrown, request, reply) => {
@@ -217,7 +219,8 @@ async function boundPrincipal(
 ): Promise<Principal> {
   const who = principal ?? (await identity.authenticator.principal(request));
   if (!who) throw unauthorised('This needs an API key or a session.');
-  return { ...who, tenant: await identity.tenantOf(request, who) };
+  const tenant = await identity.tenantOf(request, who);
+  return tenant === who.tenant ? who : { ...who, tenant };
 }
 
 /** Whose X-Forwarded-For is believed; where the hub stands behind a proxy, it is one of a private network. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Principal } from '#kernel';
 
 /** How long a key counts without being looked up: what is revoked elsewhere ends here within this time. */
@@ -19,7 +19,7 @@ export class RememberedKeys {
 
   /** The key's principal: as remembered, else as `find` says. */
   async principal(key: string, find: () => Promise<Principal | null>): Promise<Principal | null> {
-    const name = createHash('sha256').update(key).digest('base64');
+    const name = hash('sha256', key, 'base64');
     const kept = this.#kept.get(name);
     if (kept && kept.until > this.#now()) return kept.principal;
     this.#kept.delete(name);

@@ -26,6 +26,8 @@ export interface QueryLimits {
 
 export const DEFAULT_LIMITS: QueryLimits = { depth: 12, cost: 20_000, aliases: 100 };
 
+/** Words and signs of a query's text. */
+export const MAX_TOKENS = 8000;
 /** Rows assumed of a list whose size the query does not say. */
 const DEFAULT_ROWS = 50;
 /** Deeper than this nothing is looked at: fragments in fragments multiply. */

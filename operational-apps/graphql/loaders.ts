@@ -22,7 +22,7 @@ export class Loaders {
   one(entity: string, id: string, select: Selection): Promise<RecordRow | null> {
     const loader = known(
       this.#one,
-      `${entity} ${JSON.stringify(select)}`,
+      `${entity} ${selectionKey(select)}`,
       () =>
         new DataLoader<string, RecordRow | null>(
           async (ids) => [...(await this.#records.getMany(entity, ids, select))],
@@ -48,6 +48,18 @@ export class Loaders {
     return loader.load(id);
   }
 }
+
+/** A selection in words, made once for each object. */
+function selectionKey(select: Selection): string {
+  let key = keys.get(select);
+  if (key === undefined) {
+    key = JSON.stringify(select);
+    keys.set(select, key);
+  }
+  return key;
+}
+
+const keys = new WeakMap<Selection, string>();
 
 function known<T>(map: Map<string, T>, key: string, make: () => T): T {
   let found = map.get(key);

@@ -1,6 +1,8 @@
 import {
+  type FieldNode,
   type GraphQLNamedType,
   type GraphQLResolveInfo,
+  type GraphQLSchema,
   getNamedType,
   isObjectType,
   Kind,
@@ -12,12 +14,40 @@ import type { Selection } from '../runtime/types.ts';
 /** Field of a type's `extensions`: which field of the record its resolver reads. */
 export const COLUMN = 'column';
 
-/** The fields of `entity` that a resolver's answer needs, fragments followed; always with `id` and `version`. */
+/** By schema and the field of a query, whose document is kept for later requests; then by entity and path. */
+const known = new WeakMap<GraphQLSchema, WeakMap<FieldNode, Map<string, Selection>>>();
+
+/**
+ * The fields of `entity` that a resolver's answer needs, fragments followed; always with `id` and `version`. The
+ * same field of a query gives the same object.
+ */
 export function selectionOf(
   info: GraphQLResolveInfo,
   entity: EntityModel,
   path: readonly string[] = [],
 ): Selection {
+  const [node, another] = info.fieldNodes;
+  if (node === undefined || another !== undefined) return compute(info, entity, path);
+  let byNode = known.get(info.schema);
+  if (!byNode) {
+    byNode = new WeakMap();
+    known.set(info.schema, byNode);
+  }
+  let byPlace = byNode.get(node);
+  if (!byPlace) {
+    byPlace = new Map();
+    byNode.set(node, byPlace);
+  }
+  const place = `${entity.app}.${entity.name} ${path.join('.')}`;
+  let found = byPlace.get(place);
+  if (!found) {
+    found = compute(info, entity, path);
+    byPlace.set(place, found);
+  }
+  return found;
+}
+
+function compute(info: GraphQLResolveInfo, entity: EntityModel, path: readonly string[]): Selection {
   const wanted = new Set<string>();
   const type = getNamedType(info.returnType);
   for (const node of info.fieldNodes)

@@ -5,8 +5,9 @@ import type { Logger, Principal } from '#kernel';
 import type { ChangeFeed } from '../changes/index.ts';
 import type { AppsRuntime } from '../runtime/types.ts';
 import type { GraphqlContext } from './context.ts';
+import { type DirectAnswer, DirectExecution } from './direct.ts';
 import { presentError } from './errors.ts';
-import { checkLimits, DEFAULT_LIMITS, type QueryLimits } from './limits.ts';
+import { checkLimits, DEFAULT_LIMITS, MAX_TOKENS, type QueryLimits } from './limits.ts';
 import { Loaders } from './loaders.ts';
 import { persistedQueries } from './persisted.ts';
 import { buildSchema } from './schema.ts';
@@ -32,13 +33,16 @@ export interface GraphqlRequest {
   /** Path and query. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
-  readonly signal?: AbortSignal;
+  /** As parsed from JSON. */
+  readonly body?: unknown;
+  /** Ends what goes on; asked for only then. */
+  readonly signal?: () => AbortSignal;
 }
 
-export type GraphqlHandler = (request: GraphqlRequest, caller: GraphqlCaller) => Promise<Response>;
+/** Most answers are known whole; the others (a stream, a page, a refusal) come as fetch's Response. */
+export type GraphqlAnswer = DirectAnswer | Response;
 
-const MAX_TOKENS = 8000;
+export type GraphqlHandler = (request: GraphqlRequest, caller: GraphqlCaller) => Promise<GraphqlAnswer>;
 
 /**
  * GraphQL over HTTP (POST, GET for queries, server-sent events for subscriptions) of all apps in force. The schema
@@ -52,6 +56,11 @@ export function createGraphqlHandler(options: GraphqlOptions): GraphqlHandler {
       schema = { revision: runtime.revision, built: buildSchema(runtime.apps) };
     return schema.built;
   };
+  const contextOf = (caller: GraphqlCaller): GraphqlContext => {
+    const records = runtime.as(caller.principal, { surface: 'graphql', requestId: caller.requestId });
+    return { principal: caller.principal, records, loaders: new Loaders(records), feed };
+  };
+  const direct = new DirectExecution(limits, logger);
   const yoga = createYoga<{ caller: GraphqlCaller }, GraphqlContext>({
     schema: current,
     graphqlEndpoint: '/graphql',
@@ -63,13 +72,21 @@ export function createGraphqlHandler(options: GraphqlOptions): GraphqlHandler {
     multipart: false,
     logging: false,
     maskedErrors: { maskError: (error) => presentError(error, logger) },
-    context: ({ caller }) => {
-      const records = runtime.as(caller.principal, { surface: 'graphql', requestId: caller.requestId });
-      return { principal: caller.principal, records, loaders: new Loaders(records), feed };
-    },
+    context: ({ caller }) => contextOf(caller),
     plugins: [bounded(limits), persistedQueries()],
   });
-  return async ({ url, ...init }, caller) => yoga.fetch(`http://hub.invalid${url}`, init, { caller });
+  return async (request, caller) => {
+    const answer = await direct.answer(current(), request, () => contextOf(caller));
+    if (answer) return answer;
+    const { url, method, headers, body, signal } = request;
+    const init = {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal ? { signal: signal() } : {}),
+    };
+    return yoga.fetch(`http://hub.invalid${url}`, init, { caller });
+  };
 }
 
 interface Execution {

@@ -41,15 +41,16 @@ export interface RecordsContext {
 export function createRecords(context: RecordsContext): Records {
   const { model, sessions, principal, tenant, call } = context;
   const { catalogue, policy, failures } = model;
+  const profile = policy.profile(principal);
   const identity: Identity = {
     tenant,
     user: principal.user,
-    roles: policy.rolesOf(principal),
+    roles: profile.roles,
     attributes: principal.attributes,
   };
-  const rights: Access['rights'] =
-    context.trust === 'database' ? allRights : (entity) => policy.rights(principal, entity);
-  const access: Access = { catalogue, rights };
+  const access: Access =
+    context.trust === 'database' ? { catalogue, rights: allRights } : { catalogue, ...profile };
+  const { rights } = access;
 
   /** Names the entity, lets `work` act on it, and explains what went wrong. */
   async function on<T>(

@@ -23,15 +23,22 @@ export function mountGraphql(
     url: '/graphql',
     handler: async (request, reply) => {
       const principal = await callerOf(request);
-      const abort = new AbortController();
-      reply.raw.once('close', () => {
-        if (!reply.raw.writableFinished) abort.abort();
-      });
-      const response = await graphql(toRequest(request, abort.signal), { principal, requestId: request.id });
+      let abort: AbortController | null = null;
+      const signal = (): AbortSignal => {
+        abort ??= new AbortController();
+        const { signal } = abort;
+        reply.raw.once('close', () => {
+          if (!reply.raw.writableFinished) abort?.abort();
+        });
+        return signal;
+      };
+      const response = await graphql(toRequest(request, signal), { principal, requestId: request.id });
+      if ('direct' in response)
+        return reply.status(response.status).header('content-type', response.contentType).send(response.text);
       return answer(reply, response, streams, {
         end() {
           reply.raw.end();
-          abort.abort();
+          abort?.abort();
         },
         stillGood: () => stillGood(request),
       });
@@ -39,13 +46,13 @@ export function mountGraphql(
   });
 }
 
-function toRequest(request: FastifyRequest, signal: AbortSignal): GraphqlRequest {
+function toRequest(request: FastifyRequest, signal: () => AbortSignal): GraphqlRequest {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers))
     if (typeof value === 'string' && name !== 'content-length') headers[name] = value;
   const { method, body } = request;
   const hasBody = method !== 'GET' && body !== undefined && body !== null;
-  return { method, url: request.url, headers, signal, ...(hasBody ? { body: JSON.stringify(body) } : {}) };
+  return { method, url: request.url, headers, signal, ...(hasBody ? { body } : {}) };
 }
 
 async function answer(

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { allows, type Principal } from '#kernel';
 import type { App, Operation, PermissionModel } from '../../definitions/index.ts';
 import type { Rights } from '../types.ts';
@@ -5,20 +6,29 @@ import type { Catalogue, EntityInfo, FieldInfo } from './catalogue.ts';
 
 /** Whoever has one of these may do everything in the tenant. `system` is the hub itself. */
 const POWERFUL = ['owner', 'admin', 'system'] as const;
-const MOST_CACHED = 1000;
+const MOST_PROFILES = 200;
+const MOST_COMPILED = 200;
 
 type FieldRight = 'hidden' | 'masked' | 'readonly' | 'write';
 
+/** What principals with the same roles and scopes have in common. */
+export interface Profile {
+  /** The roles with all they include; `owner` is added to the hub itself. */
+  readonly roles: readonly string[];
+  rights(entity: EntityInfo): Rights;
+  /** What was compiled for these rights, by what it was compiled from. */
+  readonly compiled: LRUCache<string, object>;
+}
+
 export interface Policy {
-  /** The principal's roles with all they include; `owner` is added to the hub itself. */
-  rolesOf(principal: Principal): readonly string[];
-  rights(principal: Principal, entity: EntityInfo): Rights;
+  profile(principal: Principal): Profile;
 }
 
 /** What principals may do, by the definitions alone; which rows is for the database's policies to say. */
 export function createPolicy(catalogue: Catalogue): Policy {
   const includes = includedRoles(catalogue.apps);
-  const cache = new Map<string, Rights>();
+  const byPrincipal = new WeakMap<Principal, Profile>();
+  const profiles = new LRUCache<string, Profile>({ max: MOST_PROFILES });
   const rolesOf = (principal: Principal): readonly string[] => {
     const roles = new Set<string>();
     const add = (role: string): void => {
@@ -30,21 +40,44 @@ export function createPolicy(catalogue: Catalogue): Policy {
     if (roles.has('system')) add('owner');
     return [...roles].sort();
   };
+  const createProfile = (roles: readonly string[], scopes: Scopes): Profile => {
+    const all = new Set(roles);
+    const rights = new Map<EntityInfo, Rights>();
+    return {
+      roles,
+      compiled: new LRUCache({ max: MOST_COMPILED }),
+      rights(entity) {
+        let found = rights.get(entity);
+        if (!found) {
+          found = decide(catalogue, entity, all, scopes);
+          // What is asked of a person for an operation looks like an entity, made anew each time.
+          if (catalogue.entities.get(entity.path) === entity) rights.set(entity, found);
+        }
+        return found;
+      },
+    };
+  };
   return {
-    rolesOf,
-    rights(principal, entity) {
+    profile(principal) {
+      const known = byPrincipal.get(principal);
+      if (known) return known;
       const roles = rolesOf(principal);
-      const [read, write] = [allows(principal, 'read'), allows(principal, 'write')];
-      const key = `${entity.path} ${read} ${write} ${roles.join()}`;
-      let rights = cache.get(key);
-      if (!rights) {
-        if (cache.size >= MOST_CACHED) cache.clear();
-        rights = decide(catalogue, entity, new Set(roles), { read, write });
-        cache.set(key, rights);
+      const scopes = { read: allows(principal, 'read'), write: allows(principal, 'write') };
+      const key = `${scopes.read} ${scopes.write} ${JSON.stringify(roles)}`;
+      let profile = profiles.get(key);
+      if (!profile) {
+        profile = createProfile(roles, scopes);
+        profiles.set(key, profile);
       }
-      return rights;
+      byPrincipal.set(principal, profile);
+      return profile;
     },
   };
+}
+
+interface Scopes {
+  readonly read: boolean;
+  readonly write: boolean;
 }
 
 function includedRoles(apps: readonly App[]): Map<string, Set<string>> {
@@ -62,7 +95,7 @@ function decide(
   catalogue: Catalogue,
   entity: EntityInfo,
   roles: ReadonlySet<string>,
-  scopes: { readonly read: boolean; readonly write: boolean },
+  scopes: Scopes,
 ): Rights {
   const powerful = POWERFUL.some((role) => roles.has(role));
   const has = (wanted: readonly string[]): boolean =>

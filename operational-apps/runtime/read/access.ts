@@ -7,6 +7,20 @@ import type { Rights } from '../types.ts';
 export interface Access {
   readonly catalogue: Catalogue;
   rights(entity: EntityInfo): Rights;
+  /** Keeps what was compiled for these rights; absent: everything is compiled anew. */
+  readonly compiled?: {
+    get(key: string): object | undefined;
+    set(key: string, value: object): void;
+  };
+}
+
+/** What `make` compiles from what `key` says in full, besides the definitions and the rights. */
+export function compiledOnce<T extends object>(access: Access, key: string, make: () => T): T {
+  const found = access.compiled?.get(key) as T | undefined;
+  if (found) return found;
+  const made = make();
+  access.compiled?.set(key, made);
+  return made;
 }
 
 /** Parameters of one statement, numbered as they come, and its table aliases. */

@@ -43,7 +43,7 @@ export function listQuery(access: Access, entity: EntityInfo, query: ListQuery):
   const forward = compileSort(access, entity, query.sort ?? []);
   const keys = query.backward ? reversed(forward) : forward;
   const source = pageSource(access, params, entity, keys, query, forward, wanted + 1);
-  const projection = compileSelect(access, params, entity, 't', query.select);
+  const projection = compileSelect(access, entity, 't', query.select);
   const shown = [...keySql(forward, 't'), ...projection.columns];
   return {
     statement: {
@@ -171,10 +171,10 @@ export function manyQuery(
   const params = new Params();
   const valid = ids.map((id) => idOrNull(id));
   const list = params.add(arrayParam([...new Set(valid.filter((id) => id !== null))]), 'bigint[]');
-  const projection = compileSelect(access, params, entity, 't', select, otherwise);
+  const projection = compileSelect(access, entity, 't', select, otherwise);
   return {
     statement: {
-      text: `SELECT t.id::text, ${projection.columns.join(', ')} FROM ${entity.table} t WHERE t.id = ANY (${list})`,
+      text: `SELECT t.id::text, ${projection.list} FROM ${entity.table} t WHERE t.id = ANY (${list})`,
       values: params.values,
       keep: true,
     },
@@ -193,13 +193,11 @@ export function oneQuery(
   select: Selection | undefined,
 ): Query<RecordRow | null> {
   assertReadable(access, entity);
-  const params = new Params();
-  const key = params.add(idOrNull(id), 'bigint');
-  const projection = compileSelect(access, params, entity, 't', select, 'with children');
+  const projection = compileSelect(access, entity, 't', select, 'with children');
   return {
     statement: {
-      text: `SELECT ${projection.columns.join(', ')} FROM ${entity.table} t WHERE t.id = ${key}`,
-      values: params.values,
+      text: `SELECT ${projection.list} FROM ${entity.table} t WHERE t.id = $1::bigint`,
+      values: [idOrNull(id)],
       keep: true,
     },
     read: (rows) => (rows[0] ? projection.fromWire(rows[0]) : null),
@@ -241,7 +239,7 @@ export function relatedQuery(
     `${columnSql('s', field.columns[0]!)} = wanted.id`,
     ...rowRules(access, params, entity, 's', query),
   ];
-  const projection: Projection = compileSelect(access, params, entity, 't', query.select);
+  const projection: Projection = compileSelect(access, entity, 't', query.select);
   const shown = ['wanted.id::text', ...keySql(keys, 't'), ...projection.columns];
   return {
     statement: {

@@ -3,7 +3,7 @@ import { problem } from '../model/problem.ts';
 import { columnKinds, fromWire, readSql, showField } from '../model/values.ts';
 import type { WireRow } from '../sessions/index.ts';
 import type { Json, RecordRow, Selection } from '../types.ts';
-import { type Access, assertReadable, type Params } from './access.ts';
+import { type Access, assertReadable, compiledOnce } from './access.ts';
 
 const MAX_DEPTH = 5;
 const MAX_FIELDS = 400;
@@ -14,6 +14,8 @@ const MASK = '•••';
 /** Part of a select list and how its values become a record. */
 export interface Projection {
   readonly columns: readonly string[];
+  /** `columns`, comma separated. */
+  readonly list: string;
   /** Values of `columns`, as text from the wire. */
   fromWire(row: WireRow): RecordRow;
 }
@@ -35,16 +37,28 @@ export type Otherwise = 'columns' | 'with children';
  */
 export function compileSelect(
   access: Access,
-  params: Params,
   entity: EntityInfo,
   alias: string,
   selection: Selection | undefined,
   otherwise: Otherwise = 'columns',
 ): Projection {
-  const count = { fields: 0 };
-  const parts = partsOf({ access, params, count }, entity, alias, selection, otherwise, '', 1);
+  const key = `select ${entity.path} ${alias} ${otherwise} ${selection === undefined ? '' : JSON.stringify(selection)}`;
+  return compiledOnce(access, key, () => compile(access, entity, alias, selection, otherwise));
+}
+
+function compile(
+  access: Access,
+  entity: EntityInfo,
+  alias: string,
+  selection: Selection | undefined,
+  otherwise: Otherwise,
+): Projection {
+  const context = { access, count: { fields: 0, aliases: 0 } };
+  const parts = partsOf(context, entity, alias, selection, otherwise, '', 1);
+  const columns = parts.flatMap((part) => part.columns);
   return {
-    columns: parts.flatMap((part) => part.columns),
+    columns,
+    list: columns.join(', '),
     fromWire(row) {
       let at = 0;
       return record(parts, (part) =>
@@ -60,8 +74,13 @@ export function compileSelect(
 
 interface Context {
   readonly access: Access;
-  readonly params: Params;
-  readonly count: { fields: number };
+  /** Aliases of the rows behind references and in child tables; they are seen in their sub-selects only. */
+  readonly count: { fields: number; aliases: number };
+}
+
+function aliasIn({ count }: Context): string {
+  count.aliases += 1;
+  return `v${count.aliases}`;
 }
 
 function record(parts: readonly Part[], raw: (part: Part) => readonly unknown[]): RecordRow {
@@ -169,7 +188,7 @@ function reference(
 ): Part {
   const target = context.access.catalogue.entity(field.entities[0]!);
   assertReadable(context.access, target, path);
-  const inner = context.params.alias();
+  const inner = aliasIn(context);
   const pack = packed(partsOf(context, target, inner, selection, 'columns', path, depth + 1));
   return {
     name: field.name,
@@ -192,7 +211,7 @@ function children(
 ): Part {
   const child = context.access.catalogue.entity(field.entities[0]!);
   assertReadable(context.access, child, path);
-  const inner = context.params.alias();
+  const inner = aliasIn(context);
   const shown = partsOf(context, child, inner, selection, 'columns', path, depth + 1);
   // The parent and the tenant are known from where the rows are shown.
   const parts = selection === undefined ? shown.filter((part) => part.name !== child.parent!.field) : shown;

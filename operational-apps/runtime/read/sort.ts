@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { columnSql, type EntityInfo, type FieldInfo } from '../model/catalogue.ts';
 import { toParam, Unfit } from '../model/convert.ts';
 import { problem } from '../model/problem.ts';
@@ -99,7 +99,7 @@ function stamp(entity: EntityInfo, keys: readonly SortKey[]): string {
   let made = stamps.get(keys);
   if (made === undefined) {
     const order = keys.map((key) => `${key.descending ? '-' : ''}${key.field.name}`).join();
-    made = createHash('sha256').update(`${entity.path} ${order}`).digest('base64url').slice(0, 8);
+    made = hash('sha256', `${entity.path} ${order}`, 'base64url').slice(0, 8);
     stamps.set(keys, made);
   }
   return made;

@@ -25,10 +25,10 @@ export async function* streamRows(
     });
   const params = new Params();
   const keys = compileSort(access, entity, query.sort ?? []);
-  const projection = compileSelect(access, params, entity, 't', query.select);
+  const projection = compileSelect(access, entity, 't', query.select);
   const rules = rowRules(access, params, entity, 't', query);
   const where = rules.length > 0 ? ` WHERE ${rules.join(' AND ')}` : '';
-  const text = `SELECT ${projection.columns.join(', ')} FROM ${entity.table} t${where} ORDER BY ${orderSql(keys, 't')}`;
+  const text = `SELECT ${projection.list} FROM ${entity.table} t${where} ORDER BY ${orderSql(keys, 't')}`;
   for await (const rows of sessions.cursor(identity, { text, values: params.values }, ROWS)) {
     signal?.throwIfAborted();
     yield rows.map((row) => projection.fromWire(row));

@@ -1,4 +1,5 @@
 import type { Connection, PoolClient, Submittable } from 'pg';
+import { serialize } from 'pg-protocol';
 
 /** What goes over the wire as a parameter: text form, or bytes for bytea. */
 export type Param = string | null | Buffer;
@@ -32,14 +33,9 @@ interface Prepared {
 
 const prepared = new WeakMap<Connection, Prepared>();
 
-/** The messages of the extended protocol that pg's connection can send. */
+/** Where pg's connection writes its messages. */
 interface Wire {
-  readonly stream: { cork(): void; uncork(): void };
-  parse(message: { name: string; text: string; types: readonly number[] }): void;
-  bind(message: { portal: string; statement: string; values: readonly Param[] }): void;
-  execute(message: { portal: string; rows: number }): void;
-  close(message: { type: 'S' | 'P'; name: string }): void;
-  sync(): void;
+  readonly stream: { readonly writable: boolean; write(bytes: Buffer): boolean };
 }
 
 /**
@@ -72,26 +68,26 @@ class Pipeline implements Submittable {
     this.statements = statements;
   }
 
+  /** All messages in one buffer: one call of the system instead of one with a piece for each. */
   submit(connection: Connection): void {
-    const wire = connection as unknown as Wire;
+    const { stream } = connection as unknown as Wire;
+    // A lost connection fails the batch by its own event.
+    if (!stream.writable) return;
     const known = preparedOf(connection);
-    wire.stream.cork();
-    try {
-      for (const name of known.stale.splice(0)) wire.close({ type: 'S', name });
-      for (const statement of this.statements) this.send(wire, known, statement);
-      wire.sync();
-    } finally {
-      wire.stream.uncork();
-    }
+    const messages: Buffer[] = [];
+    for (const name of known.stale.splice(0)) messages.push(serialize.close({ type: 'S', name }));
+    for (const statement of this.statements) this.add(messages, known, statement);
+    messages.push(serialize.sync());
+    stream.write(Buffer.concat(messages));
   }
 
-  private send(wire: Wire, known: Prepared, { text, values = [], keep = false }: Statement): void {
+  private add(messages: Buffer[], known: Prepared, { text, values = [], keep = false }: Statement): void {
     let name = keep ? known.names.get(text) : '';
     if (name === undefined) {
       name = `bac${known.next++}`;
       this.fresh.push(text);
-      wire.parse({ name, text, types: [] });
-    } else if (name === '') wire.parse({ name, text, types: [] });
+      messages.push(serialize.parse({ name, text, types: [] }));
+    } else if (name === '') messages.push(serialize.parse({ name, text, types: [] }));
     if (keep) {
       known.names.delete(text);
       known.names.set(text, name);
@@ -101,8 +97,7 @@ class Pipeline implements Submittable {
         known.stale.push(oldName);
       }
     }
-    wire.bind({ portal: '', statement: name, values });
-    wire.execute({ portal: '', rows: 0 });
+    messages.push(serialize.bind({ statement: name, values: values as Param[] }), serialize.execute());
   }
 
   handleDataRow(message: { fields: WireRow }): void {

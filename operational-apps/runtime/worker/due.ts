@@ -84,11 +84,9 @@ async function runOne(
     attributes: {},
     scopes: ['read', 'write'] as const,
   };
-  const identity = { tenant: due.tenant_id, user, roles: model.policy.rolesOf(principal), attributes: {} };
-  const access = {
-    catalogue: model.catalogue,
-    rights: (one: EntityInfo) => model.policy.rights(principal, one),
-  };
+  const profile = model.policy.profile(principal);
+  const identity = { tenant: due.tenant_id, user, roles: profile.roles, attributes: {} };
+  const access = { catalogue: model.catalogue, ...profile };
   const writing = createWriting({
     model,
     sessions,

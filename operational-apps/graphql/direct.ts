@@ -1,0 +1,155 @@
+import {
+  type DocumentNode,
+  type ExecutionResult,
+  execute,
+  type GraphQLSchema,
+  getOperationAST,
+  parse,
+  validate,
+} from 'graphql';
+import { LRUCache } from 'lru-cache';
+import type { Logger } from '#kernel';
+import type { GraphqlContext } from './context.ts';
+import { presentError } from './errors.ts';
+import { checkLimits, MAX_TOKENS, type QueryLimits } from './limits.ts';
+
+/** An answer that is known whole. */
+export interface DirectAnswer {
+  readonly direct: true;
+  readonly status: 200;
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** The part of a request that decides whether it can be answered directly. */
+export interface DirectRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** As parsed from JSON. */
+  readonly body?: unknown;
+}
+
+/** Query texts kept with what they mean, of one schema. */
+const MOST_QUERIES = 1000;
+const MOST_CHARACTERS = 4 * 1024 * 1024;
+
+/**
+ * Answers a query or mutation sent as JSON without the detour over fetch's Request and Response, which costs more
+ * than most queries. Everything unusual is left to the full handler, so that its errors are told in one way:
+ * null for another method or media type, a persisted query, a subscription, a query that does not parse, is not
+ * valid or beyond the limits, and variables that do not fit. Nothing has run then.
+ */
+export class DirectExecution {
+  readonly #limits: QueryLimits;
+  readonly #logger: Logger;
+  /** null: left to the full handler. */
+  readonly #documents = new WeakMap<
+    GraphQLSchema,
+    LRUCache<string, { readonly document: DocumentNode | null }>
+  >();
+
+  constructor(limits: QueryLimits, logger: Logger) {
+    this.#limits = limits;
+    this.#logger = logger;
+  }
+
+  async answer(
+    schema: GraphQLSchema,
+    request: DirectRequest,
+    context: () => GraphqlContext,
+  ): Promise<DirectAnswer | null> {
+    const contentType = answerType(request);
+    const params = contentType === null ? null : paramsOf(request.body);
+    if (contentType === null || params === null) return null;
+    const document = this.#document(schema, params.query);
+    if (!document) return null;
+    const operation = getOperationAST(document, params.operationName)?.operation;
+    if (operation !== 'query' && operation !== 'mutation') return null;
+    try {
+      checkLimits(schema, document, params.variables, this.#limits);
+    } catch {
+      return null;
+    }
+    const result = await execute({
+      schema,
+      document,
+      contextValue: context(),
+      variableValues: params.variables,
+      operationName: params.operationName ?? null,
+    });
+    // Variables that do not fit: known before anything runs.
+    if (!('data' in result)) return null;
+    return {
+      direct: true,
+      status: 200,
+      contentType: `${contentType}; charset=utf-8`,
+      text: this.#text(result),
+    };
+  }
+
+  #text(result: ExecutionResult): string {
+    const { data, errors } = result;
+    return JSON.stringify(
+      errors ? { errors: errors.map((error) => presentError(error, this.#logger)), data } : { data },
+    );
+  }
+
+  #document(schema: GraphQLSchema, query: string): DocumentNode | null {
+    let known = this.#documents.get(schema);
+    if (!known) {
+      known = new LRUCache({
+        max: MOST_QUERIES,
+        maxSize: MOST_CHARACTERS,
+        sizeCalculation: (_, text) => text.length || 1,
+      });
+      this.#documents.set(schema, known);
+    }
+    let found = known.get(query);
+    if (!found) {
+      found = { document: parsed(schema, query) };
+      known.set(query, found);
+    }
+    return found.document;
+  }
+}
+
+function parsed(schema: GraphQLSchema, query: string): DocumentNode | null {
+  try {
+    const document = parse(query, { maxTokens: MAX_TOKENS });
+    return validate(schema, document).length === 0 ? document : null;
+  } catch {
+    return null;
+  }
+}
+
+const ANSWERS = ['application/json', 'application/graphql-response+json'];
+
+/** The media type to answer with, as the full handler would choose; null = its business. */
+function answerType({ method, url, headers }: DirectRequest): string | null {
+  if (method !== 'POST' || url !== '/graphql' || !headers['content-type']?.startsWith('application/json'))
+    return null;
+  const wanted = (headers.accept ?? '*/*').toLowerCase().replaceAll(' ', '');
+  if (wanted.includes('charset=')) return null;
+  const types = wanted.split(',').map((one) => one.split(';')[0]!);
+  if (types.some((type) => type !== '*/*' && !ANSWERS.includes(type))) return null;
+  return types[0] === '*/*' ? ANSWERS[0]! : types[0]!;
+}
+
+interface Params {
+  readonly query: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly operationName: string | undefined;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function paramsOf(body: unknown): Params | null {
+  if (!isObject(body)) return null;
+  const { query, variables, operationName, ...rest } = body;
+  if (typeof query !== 'string' || Object.keys(rest).length > 0) return null;
+  if (variables != null && !isObject(variables)) return null;
+  if (operationName != null && typeof operationName !== 'string') return null;
+  return { query, variables: variables ?? {}, operationName: operationName ?? undefined };
+}
