@@ -1,2 +1,10 @@
+export {
+  type Answer,
+  type CubeLayer,
+  type CubeOptions,
+  type CubeStatus,
+  createCubeLayer,
+} from './cube/index.ts';
 export * from './generate/index.ts';
 export { readModelFiles, readModelTests, SHIPPED_MODEL } from './model/index.ts';
+export type { TableClock } from './results/index.ts';

@@ -1,0 +1,89 @@
+import type { Freshness } from '#kernel';
+import { BoundedCache, type Outcome, type TableClock } from '../results/index.ts';
+import type { Request } from './requests.ts';
+
+/** An answer in Cube's format as it is sent. */
+export interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/** A finished answer, kept under the very text that was asked. */
+interface Kept {
+  /** The answer's JSON without its closing brace. */
+  readonly head: Buffer;
+  readonly tables: readonly string[];
+  readonly stamp: number;
+  readonly truncated: boolean;
+  /** Ranges such as `last 7 days`, and what they meant. */
+  readonly ranges: readonly Range[];
+}
+
+export interface Range {
+  readonly text: string;
+  readonly timezone: string;
+  readonly resolved: string;
+}
+
+/**
+ * Answers that can be given again without Cube: the same question to the same model for the same parameters, while
+ * no table has changed and relative ranges mean the same days.
+ */
+export class Answers {
+  readonly #kept: BoundedCache<Kept>;
+  readonly #clock: TableClock;
+  readonly #resolve: (text: string, timezone: string) => string;
+  #hits = 0;
+
+  constructor(clock: TableClock, maxBytes: number, resolve: (text: string, timezone: string) => string) {
+    this.#kept = new BoundedCache(maxBytes);
+    this.#clock = clock;
+    this.#resolve = resolve;
+  }
+
+  stats() {
+    return { entries: this.#kept.size, bytes: this.#kept.bytes, hits: this.#hits };
+  }
+
+  get(key: string): Answer | null {
+    const kept = this.#kept.get(key);
+    if (!kept) return null;
+    const still =
+      this.#clock.stamp(kept.tables) === kept.stamp &&
+      kept.ranges.every(({ text, timezone, resolved }) => this.#resolve(text, timezone) === resolved);
+    if (!still) {
+      this.#kept.delete(key);
+      return null;
+    }
+    this.#hits += 1;
+    return { status: 200, body: this.#close(kept, true, this.#clock.freshness(kept.tables)) };
+  }
+
+  /** Completes Cube's JSON with where the numbers come from, and keeps it if it holds for longer. */
+  finish(key: string | null, json: Buffer, request: Request, ranges: readonly Range[] | null): Answer {
+    const { outcomes, truncated } = request;
+    const tables = [...new Set(outcomes.flatMap((one) => one.tables))].sort();
+    const head = json.subarray(0, json.lastIndexOf('}'));
+    const kept: Kept = { head, tables, stamp: this.#clock.stamp(tables), truncated, ranges: ranges ?? [] };
+    const repeatable = outcomes.length > 0 && outcomes.every((one) => one.repeatable);
+    if (key !== null && ranges !== null && repeatable && stillTrue(this.#clock, outcomes))
+      this.#kept.set(key, kept, json.length + 300);
+    const cached = outcomes.every((one) => one.cached);
+    return { status: 200, body: this.#close(kept, cached, freshnessOf(this.#clock, outcomes)) };
+  }
+
+  #close({ head, tables, truncated }: Kept, cached: boolean, freshness: Freshness): Buffer {
+    const tail = JSON.stringify({ freshness, cached, tables, truncated });
+    return Buffer.concat([head, Buffer.from(`,${tail.slice(1)}`)]);
+  }
+}
+
+const stillTrue = (clock: TableClock, outcomes: readonly Outcome[]): boolean =>
+  outcomes.every(({ tables, stamp }) => clock.stamp(tables) === stamp);
+
+/** Up to when the answer is complete: as known now if nothing it stands on has moved, else as it was when it was read. */
+export function freshnessOf(clock: TableClock, outcomes: readonly Outcome[]): Freshness {
+  const all = outcomes.map((one) => (stillTrue(clock, [one]) ? clock.freshness(one.tables) : one.freshness));
+  const times = all.map(({ completeUpTo }) => completeUpTo);
+  return { completeUpTo: times.includes(null) ? null : (times.toSorted()[0] ?? null) };
+}

@@ -1,0 +1,9 @@
+export type { Answer } from './answers.ts';
+export {
+  type CubeLayer,
+  type CubeOptions,
+  type CubeStatus,
+  createCubeLayer,
+  type GraphqlRequest,
+  type LoadRequest,
+} from './layer.ts';
