@@ -1,3 +1,4 @@
+export * from './check/index.ts';
 export {
   type Answer,
   type CubeLayer,

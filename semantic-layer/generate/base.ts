@@ -12,6 +12,9 @@ export interface BaseInput {
   readonly appsSource: string;
 }
 
+/** The hub's own operational database. */
+export const APPS_SOURCE = 'business';
+
 interface Named {
   readonly table: WarehouseTable;
   readonly entity: EntityDescription | undefined;
@@ -59,6 +62,14 @@ export function baseCubes(input: BaseInput, profile: AccessProfile): Cube[] {
   }
   return [...cubes.values(), ...[...roles.values()].filter(({ name }) => !cubes.has(name))];
 }
+
+/** Names of the cubes of all tables, whoever may see them. */
+export const baseNames = ({
+  tables,
+  entities,
+  appsSource = APPS_SOURCE,
+}: Partial<BaseInput> & Pick<BaseInput, 'tables' | 'entities'>): string[] =>
+  nameTables({ tables, entities, appsSource }).map(({ name }) => name);
 
 /** The reference named as the entity it leads to comes first: it gets the plain cube. */
 function preferred(links: readonly Link[], byTopic: ReadonlyMap<string, Named>): Link[] {

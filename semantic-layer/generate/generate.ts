@@ -1,6 +1,6 @@
 import type { AccessProfile, EntityDescription, ModelFile, WarehouseTable } from '#kernel';
 import { assemble } from './assemble.ts';
-import { baseCubes } from './base.ts';
+import { APPS_SOURCE, baseCubes } from './base.ts';
 import { parseCurated } from './curated.ts';
 import { printModel } from './print.ts';
 import { type Loss, prune } from './prune.ts';
@@ -20,8 +20,6 @@ export interface BuiltModel {
   /** What the profile does not see, and what went with it. */
   readonly losses: readonly Loss[];
 }
-
-const APPS_SOURCE = 'business';
 
 /**
  * The model of a profile before it is printed. Errors: MODEL_INVALID, MODEL_CLASH (user) for curated files that

@@ -19,14 +19,14 @@ test('every shipped measure says what it is and in which unit', () => {
   const own = input.curated.map(({ content }) => content).join('\n');
   const measures = model.cubes
     .filter(shipped)
-    .flatMap((cube) => cube.measures.map((measure) => ({ cube: cube.name, ...measure })))
-    .filter(({ name }) => own.includes(`- name: ${name}\n`));
+    .flatMap((cube) => cube.measures.map((measure) => ({ cube: cube.name, measure })))
+    .filter(({ measure }) => own.includes(`- name: ${measure.name}\n`));
   expect(measures.length).toBeGreaterThan(120);
-  const mute = measures.filter(({ title, description, meta, type, format }) => {
+  const mute = measures.filter(({ measure: { title, description, meta, type, format } }) => {
     const unit = meta?.unit ?? meta?.unit_dimension;
     return !title || !description || unit === undefined || (type === 'number' && format === undefined);
   });
-  expect(mute.map(({ cube, name }) => `${cube}.${name}`)).toEqual([]);
+  expect(mute.map(({ cube, measure }) => `${cube}.${measure.name}`)).toEqual([]);
 });
 
 test('views cover the business areas', () => {

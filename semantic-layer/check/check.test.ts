@@ -1,0 +1,151 @@
+import { expect, test } from 'vitest';
+import type { SemanticQuery, SemanticResult } from '#kernel';
+import type { ModelInput } from '../generate/index.ts';
+import { shop } from '../generate/testing/shop.ts';
+import { checkModel } from './check.ts';
+import { compareRows } from './metric-tests.ts';
+
+const compiles = (): Promise<void> => Promise.resolve();
+const of = (content: string): ModelInput => ({ ...shop, curated: [{ fileName: 'a.yaml', content }] });
+
+/** Answers each query with its own row, by its first measure. */
+const answers =
+  (rows: Readonly<Record<string, readonly (readonly unknown[])[]>>) =>
+  (query: SemanticQuery): Promise<SemanticResult> => {
+    const found = rows[query.measures?.[0] ?? ''];
+    if (!found) return Promise.reject(new Error(`no member ${query.measures?.[0]}`));
+    return Promise.resolve({
+      columns: [],
+      rows: found,
+      freshness: { completeUpTo: null },
+      cached: false,
+      tables: [],
+    });
+  };
+
+test('a model without faults is ok and counted', async () => {
+  const model = of(
+    'cubes: [{ name: sales, extends: crm_order, measures: [{ name: paid_orders, type: count }] }]',
+  );
+  const report = await checkModel({ model, tests: [], compile: compiles, load: null });
+  expect(report).toMatchObject({ ok: true, findings: [], views: 0 });
+  expect(report.cubes).toBeGreaterThan(6);
+});
+
+test('members whose column or member is gone are orphans, with the nearest name', async () => {
+  const model = of(`
+cubes:
+  - name: sales
+    extends: crm_order
+    measures:
+      - { name: revenue, type: sum, sql: "{CUBE}.totl" }
+      - { name: average, type: number, sql: "{revenu} / {count}" }
+  - { name: nothing, extends: crm_ordr }
+`);
+  const { ok, findings } = await checkModel({ model, tests: [], compile: compiles, load: null });
+  expect(ok).toBe(false);
+  expect(findings).toEqual([
+    {
+      kind: 'orphan',
+      where: 'nothing',
+      message: 'needs crm_ordr, which is not there.',
+      hint: 'Did you mean crm_order?',
+    },
+    {
+      kind: 'orphan',
+      where: 'sales.revenue',
+      message: 'needs CUBE.totl, which is not there.',
+      hint: 'Did you mean total?',
+    },
+    {
+      kind: 'orphan',
+      where: 'sales.average',
+      message: 'needs sales.revenu, which is not there.',
+      hint: undefined,
+    },
+  ]);
+});
+
+test('clashes: two cubes, two members, a cube named as a table, a member named as a cube', async () => {
+  const model = of(`
+cubes:
+  - { name: crm_customer, extends: crm_order }
+  - { name: sales, extends: crm_order, measures: [{ name: a, type: count }, { name: a, type: count }] }
+  - { name: sales, extends: crm_order, dimensions: [{ name: crm_order, type: string, sql: "{CUBE}.status" }] }
+`);
+  const { findings } = await checkModel({ model, tests: [], compile: compiles, load: null });
+  expect(findings.map(({ kind, where }) => `${kind} ${where}`).sort()).toEqual([
+    'clash crm_customer',
+    'clash sales',
+    'clash sales.a',
+    'clash sales.crm_order',
+  ]);
+});
+
+test('what cannot be read and what does not compile is told', async () => {
+  const broken = await checkModel({
+    model: of('cubes: [{ name: 1 }]'),
+    tests: [],
+    compile: compiles,
+    load: null,
+  });
+  expect(broken.findings).toMatchObject([{ kind: 'invalid', where: 'a.yaml' }]);
+  const failing = await checkModel({
+    model: of('cubes: []'),
+    tests: [],
+    compile: () => Promise.reject(new Error('orders.x cannot be resolved')),
+    load: null,
+  });
+  expect(failing.findings).toMatchObject([{ kind: 'compile', message: 'orders.x cannot be resolved' }]);
+});
+
+test('metric tests: expected rows, equality of two queries, tolerance, and what cannot be asked', async () => {
+  const tests = [
+    {
+      fileName: 'a.test.yaml',
+      content: `
+tests:
+  - { name: rows, query: { measures: [a] }, rows: [["x", 2], ["y", 1]] }
+  - { name: wrong rows, query: { measures: [a] }, rows: [["x", 2], ["y", 3]] }
+  - { name: equal, query: { measures: [a] }, equals: { measures: [b] } }
+  - { name: unequal, query: { measures: [a] }, equals: { measures: [c] } }
+  - { name: close enough, query: { measures: [a] }, equals: { measures: [c] }, tolerance: 0.01 }
+  - { name: unknown, query: { measures: [z] }, rows: [] }
+`,
+    },
+    { fileName: 'b.test.yaml', content: 'tests: [{ name: both, query: {}, rows: [], equals: {} }]' },
+  ];
+  const load = answers({
+    a: [
+      ['y', '1.00'],
+      ['x', '2'],
+    ],
+    b: [
+      ['x', 2],
+      ['y', 1],
+    ],
+    c: [
+      ['x', '2.001'],
+      ['y', 1],
+    ],
+  });
+  const { findings, tests: run } = await checkModel({
+    model: of('cubes: []'),
+    tests,
+    compile: compiles,
+    load,
+  });
+  expect(run).toBe(6);
+  expect(findings.map(({ where }) => where)).toEqual(['b.test.yaml', 'wrong rows', 'unequal', 'unknown']);
+  expect(findings[1]!.message).toBe('row 2 is ["y","1.00"] instead of ["y",3].');
+});
+
+test('rows are compared in their order where there is one, and nulls and texts as they are', () => {
+  const options = { ordered: true, tolerance: 1e-9 };
+  expect(compareRows([[1], [2]], [[2], [1]], options)).toContain('row 1');
+  expect(compareRows([[1], [2]], [[2], [1]], { ...options, ordered: false })).toBeNull();
+  expect(compareRows([[null]], [[0]], options)).toContain('null');
+  expect(compareRows([['01']], [['1']], { ...options, tolerance: 0 })).toBeNull();
+  expect(compareRows([['a']], [['b']], options)).toContain('"a"');
+  expect(compareRows([[1]], [], options)).toBe('1 rows instead of 0.');
+});

@@ -1,0 +1,9 @@
+/** One thing that is wrong with a model. */
+export interface Finding {
+  readonly kind: 'invalid' | 'clash' | 'orphan' | 'compile' | 'test';
+  /** File, cube.member or test. */
+  readonly where: string;
+  readonly message: string;
+  /** What is probably meant or to be done. */
+  readonly hint?: string | undefined;
+}

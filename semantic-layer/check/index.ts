@@ -1,0 +1,2 @@
+export { type CheckInput, type CheckReport, checkModel } from './check.ts';
+export type { Finding } from './findings.ts';
