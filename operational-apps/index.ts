@@ -12,3 +12,4 @@ export {
   freePort,
   startEmbeddedPostgres,
 } from './store/embedded.ts';
+export * from './warehouse/index.ts';

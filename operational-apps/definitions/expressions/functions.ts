@@ -36,6 +36,13 @@ export function textOf(sql: string, type: Type): string {
   return `(${sql})::text`;
 }
 
+type Unit = 'weeks' | 'days' | 'hours' | 'minutes';
+
+/** `-3d` as -3 days. */
+export function durationOf(text: string): { readonly count: number; readonly unit: Unit } {
+  return { count: Number(text.slice(0, -1)), unit: UNITS[text.slice(-1) as keyof typeof UNITS] };
+}
+
 const DURATION = /^-?\d{1,6}[wdhm]$/;
 const UNITS = { w: 'weeks', d: 'days', h: 'hours', m: 'minutes' } as const;
 
@@ -54,11 +61,9 @@ function addSql([when, much]: readonly string[], types: readonly Type[], nodes: 
   const literal = nodes[1]!;
   const date = types[0]!.kind === 'date';
   if (literal.kind === 'literal' && types[1]!.kind === 'text') {
-    const text = String(literal.value);
-    const count = Number(text.slice(0, -1));
-    const unit = text.slice(-1) as keyof typeof UNITS;
-    if (date) return `(${when} + ${unit === 'w' ? `(${count * 7})` : `(${count})`})`;
-    return `(${when} + interval '${count} ${UNITS[unit]}')`;
+    const { count, unit } = durationOf(String(literal.value));
+    if (date) return `(${when} + ${unit === 'weeks' ? `(${count * 7})` : `(${count})`})`;
+    return `(${when} + interval '${count} ${unit}')`;
   }
   return date ? `(${when} + (${much})::integer)` : `(${when} + (${much}) * interval '1 day')`;
 }

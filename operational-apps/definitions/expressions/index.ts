@@ -1,5 +1,6 @@
 export { compileAssignment } from './assign.ts';
 export { type CheckedExpression, checkExpression } from './check.ts';
+export * from './clickhouse/index.ts';
 export { assignment } from './convert.ts';
 export { parseExpression } from './parse.ts';
 export { compilePredicate } from './predicate.ts';

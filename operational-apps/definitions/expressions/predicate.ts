@@ -25,7 +25,7 @@ function predicate(node: Typed, context: SqlContext, depth: number): string {
   const { app, name, tenantScoped } = hop.entity;
   const tenant = tenantScoped ? `${alias}."tenant_id" = ${context.tenant} AND ` : '';
   const inner = predicate(
-    moved(node),
+    movedBehind(node),
     { ...context, column: (column) => `${alias}.${pgIdent(column)}` },
     depth + 1,
   );
@@ -33,7 +33,7 @@ function predicate(node: Typed, context: SqlContext, depth: number): string {
 }
 
 /** The one reference of the own row behind which all columns of a comparison lie; null if it is not like that. */
-function sharedHop(node: Typed): Hop | null {
+export function sharedHop(node: Typed): Hop | null {
   // Only operators that are NULL when an operand is: elsewhere a missing record and no match differ.
   const strict = (node.kind === 'binary' && node.operator !== '||') || (node.kind === 'in' && !node.negated);
   if (!strict) return null;
@@ -54,7 +54,7 @@ function firstHop(row: Row): Hop | null {
 }
 
 /** The comparison seen from the record behind its shared reference. */
-function moved(node: Typed): Typed {
+export function movedBehind(node: Typed): Typed {
   const row = (from: Row): Row => {
     if (from.kind !== 'through') return from;
     if (from.from.kind === 'own') return { kind: 'own' };

@@ -5,7 +5,7 @@ import type { Rights } from '../types.ts';
 import type { Catalogue, EntityInfo, FieldInfo } from './catalogue.ts';
 
 /** Whoever has one of these may do everything in the tenant. `system` is the hub itself. */
-const POWERFUL = ['owner', 'admin', 'system'] as const;
+export const POWERFUL: readonly string[] = ['owner', 'admin', 'system'];
 const MOST_PROFILES = 200;
 const MOST_COMPILED = 200;
 

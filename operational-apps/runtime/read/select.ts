@@ -9,7 +9,8 @@ const MAX_DEPTH = 5;
 const MAX_FIELDS = 400;
 /** PostgreSQL takes at most 100 arguments. */
 const ARGUMENTS = 90;
-const MASK = '•••';
+/** What is shown in place of a masked text, whatever the text is. */
+export const MASK = '•••';
 
 /** Part of a select list and how its values become a record. */
 export interface Projection {
@@ -148,13 +149,15 @@ function plain(field: FieldInfo, alias: string): Part {
   };
 }
 
-const TEXTUAL = new Set(['text', 'email', 'select']);
+/** Masked by MASK; fields of other kinds are null then. */
+export const isTextual = (kind: FieldInfo['kind']): boolean =>
+  kind === 'text' || kind === 'email' || kind === 'select';
 
 const masked = (field: FieldInfo): Part => ({
   name: field.name,
   columns: [],
   parse: [],
-  build: () => (TEXTUAL.has(field.kind) ? MASK : null),
+  build: () => (isTextual(field.kind) ? MASK : null),
 });
 
 const parseJson = (text: string | null): unknown => (text === null ? null : (JSON.parse(text) as unknown));
