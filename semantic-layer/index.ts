@@ -9,3 +9,4 @@ export {
 export * from './generate/index.ts';
 export { readModelFiles, readModelTests, SHIPPED_MODEL } from './model/index.ts';
 export type { TableClock } from './results/index.ts';
+export { openSqlApi, type SqlApi, type SqlApiOptions } from './sql-api/index.ts';

@@ -1,0 +1,1 @@
+export { openSqlApi, type SqlApi, type SqlApiOptions } from './server.ts';
