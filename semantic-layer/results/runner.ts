@@ -141,6 +141,8 @@ export class Runner {
       settings: {
         ...ROW_SETTINGS,
         readonly: 1,
+        // What a left join does not find is NULL, as in every other database, and not '' or 0.
+        join_use_nulls: 1,
         max_execution_time: this.#options.maxSeconds,
         max_result_bytes: MAX_RESULT_BYTES,
       },
