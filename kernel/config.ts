@@ -121,6 +121,19 @@ export const configSchema = z.strictObject({
       repair: z.boolean().default(true),
     })
     .prefault({}),
+  /** What one question to the semantic layer may cost. */
+  semantic: z
+    .strictObject({
+      /** Most rows and bytes (uncompressed) it may read. */
+      maxRowsRead: z.coerce.number().int().min(1).default(2_000_000_000),
+      maxBytesRead: bytes(1024 * 1024 * MiB),
+      /** Longest run of one statement. */
+      maxSeconds: z.coerce.number().min(1).max(3600).default(60),
+      /** Questions one principal has running at once, and how many more may wait. */
+      concurrency: z.coerce.number().int().min(1).max(1000).default(8),
+      queue: z.coerce.number().int().min(0).max(10_000).default(200),
+    })
+    .prefault({}),
   identity: identitySchema,
   limits: limitsSchema,
   audit: auditSchema,

@@ -1,0 +1,1 @@
+export { type AdmitQuery, createQueryLimits, type QueryLimits, type QueryLimitsOptions } from './limits.ts';
