@@ -40,7 +40,9 @@ const APPS = ['commerce', 'crm', 'erp', 'marketing', 'productivity', 'projects',
 const SESSIONS = 2;
 const PENDING_CHUNKS = 4;
 /** Commits need not reach the disk one by one: a fill that is cut short is done anew. */
-const SESSION = "SET bac.actor = 'demo'; SET synchronous_commit = off; SET maintenance_work_mem = '256MB'";
+const SESSION =
+  "SET bac.actor = 'demo'; SET synchronous_commit = off; SET maintenance_work_mem = '256MB'; SET max_parallel_maintenance_workers = 0";
+const INDEX = /^CREATE INDEX\b/;
 
 /**
  * Makes the tables of the demo's apps and fills them with the demo history. Rows come by COPY in
@@ -77,7 +79,7 @@ export async function fillDemo(options: FillOptions): Promise<FillResult> {
     const { world, rows } = await load(clients, options);
     report(options, 'indexes', 0.75, rows);
     await moveSequences(client, world.ids);
-    await applyPlan(client, await planApps(client, apps, { offline: true }));
+    await setIndexes(clients, apps);
     report(options, 'statistics', 0.97, rows);
     await analyse(clients, await tablesIn(client, apps));
     await client.query(`UPDATE bac.demo_fill SET state = 'complete', row_count = $1, until = $2`, [
@@ -89,6 +91,19 @@ export async function fillDemo(options: FillOptions): Promise<FillResult> {
   } finally {
     await Promise.all(clients.map((client) => client.end()));
   }
+}
+
+/** Indexes by all sessions at once, since none stands on another; what is left of the plan follows in its order. */
+async function setIndexes(clients: readonly pg.Client[], apps: readonly App[]): Promise<void> {
+  const [client] = clients as [pg.Client];
+  const { steps } = await planApps(client, apps, { offline: true });
+  const indexes = steps.filter((step) => INDEX.test(step.sql));
+  const next = async (session: pg.Client): Promise<void> => {
+    for (let step = indexes.shift(); step; step = indexes.shift())
+      await applyPlan(session, { steps: [step] });
+  };
+  await Promise.all(clients.map(next));
+  await applyPlan(client, await planApps(client, apps, { offline: true }));
 }
 
 /** The apps the demo business runs on. */
