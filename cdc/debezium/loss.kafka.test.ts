@@ -5,7 +5,7 @@ import { from } from 'pg-copy-streams';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { compareTable } from '#tests/compare';
 import { eventually } from '#tests/eventually';
-import { type Capture, pauseSource, resumeSource } from '../capture/index.ts';
+import { type Capture, pauseSource, resnapshotSource, resumeSource } from '../capture/index.ts';
 import { type World, world } from './testing.ts';
 
 let w: World;
@@ -76,6 +76,25 @@ test('what the broker does not have is not confirmed to the source, and survives
     await long.end();
   }
   await w.kafka.restartConnect();
+  await equal('items');
+});
+
+test('a slot that is ahead of what is in the log moves no watermark', async () => {
+  await w.settled('shop');
+  await w.kafka.killConnect();
+  await w.app.query(`INSERT INTO items VALUES (4, 'skipped')`);
+  await eventually(
+    () =>
+      w.app.query("SELECT pg_replication_slot_advance('bac_shop', pg_current_wal_flush_lsn())").then(
+        () => true,
+        () => undefined,
+      ),
+    30_000,
+    () => 'the slot is still read',
+  );
+  await expect(w.settled('shop', 3000)).rejects.toThrow('not settled');
+  await w.kafka.restartConnect();
+  await resnapshotSource(w.pool, w.log, 'shop', ['public.items']);
   await equal('items');
 });
 

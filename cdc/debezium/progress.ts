@@ -7,7 +7,7 @@ export interface ProgressOptions {
   readonly meter: Meter;
   /** The source's clock now and the write position just after; null = it cannot tell. */
   readonly moment: () => Promise<Moment | null>;
-  /** Has the source write something that changes no table; gives a position that is confirmed once it has passed. */
+  /** Has the source write something that changes no table; gives a position that is committed once it has passed. */
   readonly nudge: () => Promise<number>;
 }
 
@@ -26,12 +26,13 @@ const MAX_MOMENTS = 64;
 const PAGE_HEADER = 40;
 
 /**
- * How far the log is complete, where somebody else writes it. Debezium confirms a position to the slot only
- * when Connect has committed the offset that goes with it, which it does after the broker has acknowledged
- * every record before. So: a moment of the source's clock and the write position just after it; once the
- * slot is confirmed beyond that position, all that was committed before the moment is in the log, below the
- * ends that are read then. Only commits of captured tables move the slot; what else is written moves the
- * write position away from it, so then the source is nudged: one message, which Debezium reads like a commit.
+ * How far the log is complete, where somebody else writes it. Connect commits an offset only after the broker
+ * has acknowledged every record before it. So: a moment of the source's clock and the write position just
+ * after it; once an offset beyond that position is committed, all that was committed at the source before the
+ * moment is in the log, below the ends that are read then. The slot says nothing of it: Debezium confirms what
+ * was acknowledged last, and one partition's records may be waiting while another's are acknowledged. Only
+ * commits of captured tables move the offset; what else is written moves the write position away from it, so
+ * then the source is nudged: one message, which Debezium reads like a commit.
  */
 export class Progress {
   static readonly EVERY_MS = 250;
@@ -41,7 +42,7 @@ export class Progress {
   #ends = new Map<string, readonly number[]>();
   #first: number | null = null;
   #told = 0;
-  #confirmed = 0;
+  #committed = 0;
   #nudged = 0;
   readonly #cut = new Set<string>();
 
@@ -50,26 +51,23 @@ export class Progress {
   }
 
   /**
-   * The slot is confirmed up to here. Appends a watermark if a moment has been passed; nudges the source if
-   * none has and the slot stands still, one message at a time.
+   * Connect's committed offset is here (0 = there is none). Appends a watermark if a moment has been passed;
+   * nudges the source if none has and the offset stands still, one message at a time.
    */
-  async confirmed(lsn: number): Promise<void> {
-    const still = lsn === this.#confirmed;
-    this.#confirmed = lsn;
+  async committed(lsn: number): Promise<void> {
+    const still = lsn === this.#committed;
+    this.#committed = lsn;
     const passed = await this.#passed(lsn);
     if (passed !== null) await this.#append(passed);
     else if (still && isPast(lsn, this.#nudged)) this.#nudged = await this.#options.nudge();
   }
 
   /**
-   * The same from Connect's committed offsets, for sources that have no write position: transactions
-   * committed before the one of the last record are complete.
+   * The same for sources that have no write position: transactions committed before the one of the offset's
+   * record, at `time` in microseconds, are complete.
    */
-  async committed(offsets: readonly Readonly<Record<string, unknown>>[]): Promise<void> {
-    const [offset] = offsets;
-    const time = Number(offset?.ts_usec ?? 0) - 1;
-    if (!(time > this.#told)) return;
-    await this.#append({ position: Number(offset?.lsn ?? 0), time });
+  async committedAt(lsn: number, time: number): Promise<void> {
+    if (time - 1 > this.#told) await this.#append({ position: lsn, time: time - 1 });
   }
 
   async #append({ position, time }: Moment): Promise<void> {
@@ -96,9 +94,9 @@ export class Progress {
     return cut;
   }
 
-  async #passed(confirmed: number): Promise<Moment | null> {
+  async #passed(committed: number): Promise<Moment | null> {
     let passed: Moment | null = null;
-    while (this.#moments.length > 0 && isPast(confirmed, this.#moments[0]!.position)) {
+    while (this.#moments.length > 0 && isPast(committed, this.#moments[0]!.position)) {
       passed = this.#moments.shift()!;
     }
     const now = await this.#options.moment();
@@ -125,4 +123,4 @@ export class Progress {
   }
 }
 
-const isPast = (confirmed: number, position: number): boolean => confirmed + PAGE_HEADER >= position;
+const isPast = (committed: number, position: number): boolean => committed + PAGE_HEADER >= position;

@@ -44,6 +44,8 @@ export function connectorOf(
   return new Connector(connectClientOf(connect), source.name, logger);
 }
 
+type Offset = Readonly<Record<string, unknown>>;
+
 class Attendance {
   readonly #options: SessionOptions;
   readonly #stack: AsyncDisposableStack;
@@ -143,18 +145,28 @@ class Attendance {
    * nothing of that: it is where the snapshot began.
    */
   async #snapshotEnded(): Promise<boolean> {
-    const [offset] = await this.#connector.client.offsets(this.#connector.name);
-    return offset !== undefined && !offset.snapshot;
+    const offset = await this.#offset();
+    return Boolean(offset && !offset.snapshot);
   }
 
   async #tellProgress(): Promise<void> {
     if (!this.#whole) return;
-    if (this.#ground.client.profile.currentPosition === null) {
-      await this.#progress.committed(await this.#connector.client.offsets(this.#connector.name));
-      return;
+    const offset = await this.#offset();
+    if (offset === undefined) return;
+    if (this.#ground.client.profile.currentPosition !== null) {
+      await this.#progress.committed(committedLsn(offset) ?? 0);
+    } else if (offset) await this.#progress.committedAt(Number(offset.lsn ?? 0), Number(offset.ts_usec ?? 0));
+  }
+
+  /** Connect's committed offset, null = none; undefined while Connect is away, which #watch tells. */
+  async #offset(): Promise<Offset | null | undefined> {
+    try {
+      const [offset] = await this.#connector.client.offsets(this.#connector.name);
+      return offset ?? null;
+    } catch (thrown) {
+      if (toHubError(thrown).disposition !== 'transient') throw thrown;
+      return undefined;
     }
-    const status = await this.#slotStatus();
-    if (status.confirmedLsn !== null) await this.#progress.confirmed(status.confirmedLsn);
   }
 
   /** Infinity: never again in this session. */
@@ -294,4 +306,10 @@ class Attendance {
     }
     await capture.log.append([controlBatch({ type: 'looked', source, schema, table: name, ask, end })]);
   }
+}
+
+/** The LSN that Debezium confirms to the slot for an offset. */
+function committedLsn(offset: Offset | null): number | null {
+  const lsn = offset?.lsn_commit ?? offset?.lsn_proc;
+  return lsn === undefined || lsn === null ? null : Number(lsn);
 }
