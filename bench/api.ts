@@ -16,11 +16,18 @@ export interface ApiOptions {
 const TENANT = 'aurora';
 const ITEMS = `
 app: { name: bench, label: Bench }
-permissions: [{ role: everyone, can: all }]
+roles: { seller: Seller }
+permissions: [{ role: admin, can: all }]
 entities:
+  seller:
+    titleField: email
+    permissions: [{ role: everyone, can: [read] }]
+    fields: { email: { type: email, required: true, indexed: true } }
   item:
     titleField: name
+    permissions: [{ role: seller, can: [read], where: seller.email = $user }]
     fields:
+      seller: { type: reference, entity: seller, required: true }
       name: { type: text, required: true, indexed: true }
       amount: { type: money, currency: EUR, required: true, indexed: true }
       quantity: { type: integer, required: true, indexed: true }
@@ -28,6 +35,8 @@ entities:
       due_on: { type: date, indexed: true }
       placed_at: { type: dateTime, required: true, indexed: true }
 `;
+/** Each sees one item of so many. */
+const SELLERS = 50;
 /** Fields whose lists are asked for, forward and backward. */
 const SORTS = ['id', 'name', 'amount', 'quantity', 'kind', 'due_on', 'placed_at', 'created_at'];
 
@@ -47,14 +56,18 @@ export async function benchApi({
   const url = `http://127.0.0.1:${(api.facts as { port: number }).port}`;
   await applyApps(rig, url);
   await fillItems(rig, rows);
-  const key = await createApiKey(rig.pool, {
-    tenant: TENANT,
-    user: 'bench@aurora.example',
-    roles: ['admin'],
-    attributes: {},
-    scopes: ['read', 'write'],
-  });
-  const client = httpClient(url, { authorization: `Bearer ${key}` });
+  const clientOf = async (user: string, role: string): Promise<Client> => {
+    const key = await createApiKey(rig.pool, {
+      tenant: TENANT,
+      user,
+      roles: [role],
+      attributes: {},
+      scopes: ['read', 'write'],
+    });
+    return httpClient(url, { authorization: `Bearer ${key}` });
+  };
+  const client = await clientOf('bench@aurora.example', 'admin');
+  const seller = await clientOf('seller7@aurora.example', 'seller');
   try {
     const ids = await idsOf(rig);
     await openLoop(client, 100, 5, mixed(ids)); // warms the code and the caches
@@ -63,10 +76,12 @@ export async function benchApi({
       singleReads: await singleReads(rig, client, ids),
       mixed: await openLoop(client, rate, seconds, mixed(ids)),
       lists: await lists(client, rows),
+      listsOfSome: await lists(seller, rows),
       peakMemoryMiB: peakMemoryMiB(api.pid),
     };
   } finally {
     client.close();
+    seller.close();
   }
 }
 
@@ -85,14 +100,18 @@ async function applyApps(rig: Rig, url: string): Promise<void> {
 
 async function fillItems(rig: Rig, rows: number): Promise<void> {
   await rig.pool.query(
-    `INSERT INTO bench.item (tenant_id, name, amount, quantity, kind, due_on, placed_at)
-     SELECT $1, 'item ' || md5(g::text), (hashint8(g) & 1048575) / 100.0, g % 1000, chr(97 + (g % 3)::int),
+    `INSERT INTO bench.seller (tenant_id, email) SELECT $1, 'seller' || g || '@aurora.example' FROM generate_series(1, $2) g`,
+    [TENANT, SELLERS],
+  );
+  await rig.pool.query(
+    `INSERT INTO bench.item (tenant_id, seller_id, name, amount, quantity, kind, due_on, placed_at)
+     SELECT $1, (SELECT min(id) FROM bench.seller) + (hashint8(g * 7) & 1048575) % $3, 'item ' || md5(g::text), (hashint8(g) & 1048575) / 100.0, g % 1000, chr(97 + (g % 3)::int),
             CASE WHEN g % 10 = 0 THEN NULL ELSE date '2024-01-01' + (g % 900)::int END,
             timestamptz '2024-01-01' + g * interval '1 minute'
      FROM generate_series(1, $2::bigint) g`,
-    [TENANT, rows],
+    [TENANT, rows, SELLERS],
   );
-  await rig.pool.query('VACUUM ANALYZE bench.item');
+  await rig.pool.query('VACUUM ANALYZE bench.item, bench.seller');
 }
 
 interface Ids {
@@ -151,6 +170,7 @@ function mixed(ids: Ids): () => { kind: string; shot: Shot } {
       () =>
         graphql(CREATE_ITEM, {
           input: {
+            seller: '1',
             name: 'new item',
             amount: '12.50',
             quantity: 3,
@@ -189,30 +209,28 @@ async function singleReads(rig: Rig, client: Client, { accounts }: Ids): Promise
   return figures;
 }
 
-/** Pages of 50 from random places, forward and backward, by each sort. */
+/** First pages and pages of 50 from random places, forward and backward, by each sort. */
 async function lists(client: Client, rows: number): Promise<object> {
   const PAGES = 60;
   const path = '/api/v1/records/bench/item';
+  const get = (query: string) => client.send({ method: 'GET', path: `${path}?${query}` });
   const result: Record<string, object> = {};
   for (const sort of SORTS)
     for (const direction of ['', '-']) {
-      const cursors: string[] = [];
-      for (let place = 0; place < PAGES; place += 1) {
+      const order = `sort=${direction}${sort}`;
+      const queries: string[] = [];
+      while (queries.length < PAGES) {
         // A row anywhere: its cursor under this sort is where a page begins.
-        const id = 1 + Math.floor(Math.random() * rows);
-        const { text } = await client.send({
-          method: 'GET',
-          path: `${path}?sort=${direction}${sort}&id=${id}&first=1`,
-        });
-        const cursor = (JSON.parse(text) as { end?: string | null }).end;
-        if (cursor) cursors.push(cursor);
+        const near = 1 + Math.floor(Math.random() * rows * 0.999);
+        const found = JSON.parse((await get(`sort=id&id.gte=${near}&first=1&fields=id`)).text);
+        const id = (found as { records: { id: string }[] }).records[0]?.id;
+        if (id === undefined) continue;
+        const { end } = JSON.parse((await get(`${order}&id=${id}&first=1&fields=id`)).text) as {
+          end: string;
+        };
+        queries.push(order, `${order}&${queries.length % 4 ? 'after' : 'before'}=${encodeURIComponent(end)}`);
       }
-      result[`${direction}${sort}`] = await oneByOne(cursors.length, (index) =>
-        client.send({
-          method: 'GET',
-          path: `${path}?sort=${direction}${sort}&${index % 2 ? 'after' : 'before'}=${encodeURIComponent(cursors[index]!)}`,
-        }),
-      );
+      result[`${direction}${sort}`] = await oneByOne(queries.length, (index) => get(queries[index]!));
     }
   return { rows, pageSize: 50, bySort: result };
 }

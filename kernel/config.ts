@@ -143,6 +143,10 @@ export const configSchema = z.strictObject({
       url: z.string().optional(),
       /** Webhooks may go to loopback and private networks. */
       webhooksToPrivate: z.union([z.boolean(), z.stringbool()]).default(false),
+      /** Days that notifications which were read, or are for a role, are kept. */
+      keepNotificationsDays: z.coerce.number().min(1).max(3660).default(90),
+      /** Days that webhooks which were sent, or given up, are listed. */
+      keepDeliveriesDays: z.coerce.number().min(1).max(3660).default(30),
     })
     .prefault({}),
   demo: z
@@ -166,6 +170,8 @@ export const ENVIRONMENT: Readonly<Record<string, readonly [string, ...string[]]
   BAC_HTTP_PORT: ['http', 'port'],
   BAC_HTTP_PUBLIC_URL: ['http', 'publicUrl'],
   BAC_AUDIT_KEEP_DAYS: ['audit', 'keepDays'],
+  BAC_APPS_KEEP_NOTIFICATIONS_DAYS: ['apps', 'keepNotificationsDays'],
+  BAC_APPS_KEEP_DELIVERIES_DAYS: ['apps', 'keepDeliveriesDays'],
   BAC_HEALTH_HOST: ['health', 'host'],
   BAC_HEALTH_PORT: ['health', 'port'],
   BAC_LOG_TO: ['logTo'],

@@ -84,6 +84,7 @@ export async function openRig(
           logDir: join(dir, 'log'),
           logIdentity: 'bench',
           sessionSecret: null,
+          sealSecrets: [],
           stateRoot: dir,
           instance: `${role}-${roles.length}`,
           demo: false,

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import {
   type App,
   type AppsRuntime,
+  type AppsWorkerOptions,
   type AppsWorkerStats,
   type ChangeFeed,
   createAppsRuntime,
@@ -45,9 +46,9 @@ export interface AppsWork {
 
 /** Automations by time and webhooks, always by the definitions in force; null as `openApps`. */
 export async function startAppsWork(
-  options: OpenAppsOptions & { readonly allowPrivate: boolean },
+  options: OpenAppsOptions & Pick<AppsWorkerOptions, 'allowPrivate' | 'retention'>,
 ): Promise<AppsWork | null> {
-  const { pool, log, logger, postgresUrl, allowPrivate } = options;
+  const { pool, log, logger, postgresUrl, allowPrivate, retention } = options;
   const url = options.url ?? (await loginOf(pool, postgresUrl, logger));
   if (url === null) return null;
   let apps: readonly App[] = [];
@@ -60,7 +61,7 @@ export async function startAppsWork(
     },
   });
   apps = watch.first.apps;
-  const worker = createAppsWorker({ pool, url, logger, allowPrivate, apps: () => apps });
+  const worker = createAppsWorker({ pool, url, logger, allowPrivate, retention, apps: () => apps });
   worker.start();
   return {
     stats: () => worker.stats(),

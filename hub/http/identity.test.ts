@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '#tests/eventually';
 import { hashPassword } from '../identity/passwords.ts';
+import { createSeal } from '../identity/seal.ts';
+import { sealSecondFactors } from '../identity/second-factor.ts';
 import { fromBase32, matchingStep, stepAt, totp } from '../identity/totp.ts';
 import { addUser, type NewUser } from '../identity/users.ts';
 import { type Answer, ask, type TestHub, testHub } from './testing.ts';
@@ -243,6 +245,26 @@ describe('the second factor', () => {
     expect(code(await give(recoveryCodes[0]))).toEqual([401, 'CODE_WRONG']);
     expect((await as('POST', '/me/totp/disable', { password: PASSWORD })).status).toBe(200);
     await enter(email);
+  });
+
+  test('its secret is sealed in the database; one stored before is sealed when the hub starts', async () => {
+    const email = await person();
+    const as = await enter(email);
+    const { secret } = (await as('POST', '/me/totp', { password: PASSWORD })).json;
+    const stored = async () =>
+      (await hub.pool.query('SELECT id, totp_secret AS secret FROM bac.users WHERE login = $1', [email]))
+        .rows[0];
+    expect((await stored()).secret).toMatch(/^sealed1:/);
+    const { id } = await stored();
+    for (const before of [secret, createSeal(['an older one']).close(secret, id)]) {
+      await hub.pool.query('UPDATE bac.users SET totp_secret = $2 WHERE id = $1', [id, before]);
+      expect(await sealSecondFactors(hub.pool, createSeal(['of this test', 'an older one']))).toBe(1);
+      expect((await stored()).secret).toMatch(/^sealed1:/);
+      expect((await stored()).secret).not.toBe(before);
+    }
+    const good = digits(secret, stepAt(Date.now()));
+    expect((await as('POST', '/me/totp/confirm', { code: good })).status).toBe(200);
+    await admin('POST', `/users/${email}/reset-totp`);
   });
 
   test('a code is not the password: without that there is nothing to be learned', async () => {

@@ -54,6 +54,8 @@ export interface HttpServerOptions {
   readonly identity?: Identity;
   /** Signs sessions; shared by all replicas, or null: made anew by each process. */
   readonly sessionSecret?: string | null;
+  /** Seal secrets in the database: the one in force, then older ones. */
+  readonly sealSecrets?: readonly string[];
   readonly version?: string;
   readonly startedAt?: Date;
   /** What `bac status` shows; default: this server's own address. */
@@ -83,7 +85,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const streams = new OpenStreams(MAX_STREAMS);
   const identity =
-    options.identity ?? createIdentity({ pool, config, sessionSecret: options.sessionSecret ?? null });
+    options.identity ??
+    createIdentity({
+      pool,
+      config,
+      sessionSecret: options.sessionSecret ?? null,
+      sealSecrets: options.sealSecrets ?? [],
+    });
   const { authenticator } = identity;
   const context = { ...options, collector, identity, streams };
   const surface = options.apps
@@ -187,6 +195,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   return {
     async listen() {
+      const sealed = await identity.sealStored();
+      if (sealed > 0) options.logger.info({ sealed }, 'secrets of second factors sealed');
       await serveWebApp(app, options.webRoot, authenticator);
       try {
         await app.listen({ host: config.http.host, port: config.http.port });

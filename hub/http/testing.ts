@@ -118,6 +118,7 @@ export async function testHub(
   const webRoot = join(stateDir, 'web');
   writeWebApp(webRoot);
   const http = createHttpServer({
+    sealSecrets: ['of this test', 'an older one'],
     ...common,
     config,
     warehouse,

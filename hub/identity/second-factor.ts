@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { HubError, userError } from '#kernel';
+import type { Seal } from './seal.ts';
 import { matchingStep, newSecret, otpauthUri, toBase32 } from './totp.ts';
 import { inTransaction, type UserRow } from './users.ts';
 
@@ -13,13 +14,14 @@ const hashOf = (code: string): string => createHash('sha256').update(code).diges
 /** Begins enrolment: a secret that counts once a code of it has been given to `confirmTotp`. */
 export async function enrolTotp(
   pool: Pool,
+  seal: Seal,
   user: UserRow,
   issuer: string,
 ): Promise<{ secret: string; uri: string }> {
   const secret = newSecret();
   const { rowCount } = await pool.query(
     'UPDATE bac.users SET totp_secret = $2 WHERE id = $1 AND totp_confirmed_at IS NULL',
-    [user.id, secret],
+    [user.id, seal.close(secret, user.id)],
   );
   if (rowCount !== 1)
     throw userError('TOTP_EXISTS', 'A second factor is set up already.', 'Turn it off first.');
@@ -27,10 +29,10 @@ export async function enrolTotp(
 }
 
 /** Ends enrolment; resolves to the recovery codes, which are shown this once. CODE_WRONG (user). */
-export async function confirmTotp(pool: Pool, user: UserRow, code: string): Promise<string[]> {
+export async function confirmTotp(pool: Pool, seal: Seal, user: UserRow, code: string): Promise<string[]> {
   if (user.totp || user.totp_secret === null)
     throw userError('TOTP_NOT_BEGUN', 'There is no enrolment to be confirmed.', 'Begin one.');
-  const step = matchingStep(user.totp_secret, code, Date.now());
+  const step = matchingStep(seal.open(user.totp_secret, user.id), code, Date.now());
   if (step === null) throw codeWrong();
   const codes = Array.from({ length: RECOVERY_CODES }, recoveryCode);
   await inTransaction(pool, async (client) => {
@@ -62,10 +64,11 @@ export async function disableTotp(pool: Pool, userId: string): Promise<void> {
  * Whether `code` is good now: six digits of this moment that were not taken before, or a recovery
  * code that was not used. Either is used up by it, also among requests at once.
  */
-export async function spendCode(pool: Pool, user: UserRow, code: string): Promise<boolean> {
+export async function spendCode(pool: Pool, seal: Seal, user: UserRow, code: string): Promise<boolean> {
   const digits = code.replace(/\s/g, '');
   if (/^\d{6}$/.test(digits)) {
-    const step = user.totp_secret === null ? null : matchingStep(user.totp_secret, digits, Date.now());
+    const secret = user.totp_secret === null ? null : seal.open(user.totp_secret, user.id);
+    const step = secret === null ? null : matchingStep(secret, digits, Date.now());
     if (step === null) return false;
     // A code is good for one sign-in: the step only moves on.
     const { rowCount } = await pool.query(
@@ -81,6 +84,34 @@ export async function spendCode(pool: Pool, user: UserRow, code: string): Promis
     [user.id, hashOf(letters.replace(/(.{4})(?=.)/g, '$1-'))],
   );
   return rowCount === 1;
+}
+
+/** Seals secrets that stand in clear or under an older secret. Resolves to how many; any number may run at once. */
+export async function sealSecondFactors(pool: Pool, seal: Seal): Promise<number> {
+  const { rows } = await pool.query<{ id: string; secret: string }>(
+    'SELECT id, totp_secret AS secret FROM bac.users WHERE totp_secret IS NOT NULL',
+  );
+  let sealed = 0;
+  for (const { id, secret } of rows) {
+    if (!seal.isOutdated(secret)) continue;
+    const plain = openOrNull(seal, secret, id);
+    if (plain === null) continue;
+    const { rowCount } = await pool.query(
+      'UPDATE bac.users SET totp_secret = $2 WHERE id = $1 AND totp_secret = $3',
+      [id, seal.close(plain, id), secret],
+    );
+    sealed += rowCount ?? 0;
+  }
+  return sealed;
+}
+
+/** What cannot be opened stays: its owner is told when a code is asked for. */
+function openOrNull(seal: Seal, stored: string, place: string): string | null {
+  try {
+    return seal.open(stored, place);
+  } catch {
+    return null;
+  }
 }
 
 export const codeWrong = (): HubError =>

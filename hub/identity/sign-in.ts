@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { audit, HubError, userError } from '#kernel';
 import { hashPassword, isOutdated, passwordMatches } from './passwords.ts';
 import { signInRefused } from './refusals.ts';
+import type { Seal } from './seal.ts';
 import { codeWrong, spendCode } from './second-factor.ts';
 import { beginAttempt } from './throttle.ts';
 import { findUser, loginOf, type UserRow } from './users.ts';
@@ -19,6 +20,7 @@ export interface Credentials {
  */
 export async function checkCredentials(
   pool: Pool,
+  seal: Seal,
   given: Credentials,
   from: { readonly address: string; readonly requestId: string },
 ): Promise<UserRow> {
@@ -52,7 +54,7 @@ export async function checkCredentials(
         disposition: 'user',
       });
     }
-    if (!(await spendCode(pool, user, given.code))) {
+    if (!(await spendCode(pool, seal, user, given.code))) {
       await note(user, 'CODE_WRONG');
       throw codeWrong();
     }

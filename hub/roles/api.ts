@@ -36,6 +36,7 @@ export async function runApi(context: RoleContext): Promise<Role> {
     ...(apps ? { apps } : {}),
     webRoot: WEB_ROOT,
     sessionSecret: settings.sessionSecret,
+    sealSecrets: settings.sealSecrets,
     addresses: () => readHubFile(settings.stateRoot)?.addresses ?? {},
   });
   const { port } = await server.listen();

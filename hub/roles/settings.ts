@@ -21,6 +21,8 @@ export interface RoleSettings {
   readonly stateRoot: string;
   /** Signs browser sessions, the same in every replica of the api; null: each process makes its own. */
   readonly sessionSecret: string | null;
+  /** Seal secrets in the database, the same in every replica: the one in force, then older ones. */
+  readonly sealSecrets: readonly string[];
   /** Tells instances of one role apart, over all machines. */
   readonly instance: string;
   /** Whether the worker keeps the demo business alive. */

@@ -23,6 +23,10 @@ export async function runWorker(context: RoleContext): Promise<Role> {
     postgresUrl: settings.postgresUrl,
     url: config.apps.url,
     allowPrivate: config.apps.webhooksToPrivate,
+    retention: {
+      notificationsDays: config.apps.keepNotificationsDays,
+      deliveriesDays: config.apps.keepDeliveriesDays,
+    },
   });
   return {
     stats: () => ({

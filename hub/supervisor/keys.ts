@@ -41,26 +41,31 @@ function readSecret(name: string, file: string): string {
  * Sees to the keys a hub comes with. BAC_OWNER_KEY and BAC_METRICS_KEY (or `..._FILE`) are installed,
  * for replicas that share no folder; otherwise the owner's key is made once and kept in the state
  * folder, for commands on this machine. Returns a secret that all replicas with the same owner key
- * share, to sign browser sessions with; null without one. No key is ever logged.
+ * share, to sign browser sessions with; null without one; and what seals secrets in the database: derived
+ * from the owner's key, else kept in the state folder. BAC_OWNER_KEY_PREVIOUS opens what was sealed under
+ * the key before. No key is ever logged.
  */
 export async function prepareKeys(
   pool: Pool,
   folder: StateFolder | null,
   logger: Logger,
   env: Environment = process.env,
-): Promise<{ sessionSecret: string | null }> {
+): Promise<{ sessionSecret: string | null; sealSecrets: readonly string[] }> {
   const owner = given(env, 'BAC_OWNER_KEY');
   const metrics = given(env, 'BAC_METRICS_KEY');
+  const previous = given(env, 'BAC_OWNER_KEY_PREVIOUS');
+  const sealSecrets = [owner, previous, folder?.secret('seal-key') ?? null].filter((one) => one !== null);
   if (metrics !== null) await installApiKey(pool, metrics, 'metrics', SCRAPER);
   if (owner !== null) {
     await installApiKey(pool, owner, 'owner', OWNER);
     return {
       sessionSecret: Buffer.from(hkdfSync('sha256', owner, '', 'bac session', 32)).toString('base64url'),
+      sealSecrets,
     };
   }
   if (folder) await keepOwnKey(pool, folder);
   else logger.warn('no owner key: set BAC_OWNER_KEY, or use a key that was made before');
-  return { sessionSecret: null };
+  return { sessionSecret: null, sealSecrets };
 }
 
 async function keepOwnKey(pool: Pool, folder: StateFolder): Promise<void> {

@@ -139,9 +139,9 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
     const { user, cluster } = config.clickhouse;
     const warehouse = createWarehouse({ ...clickhouse, user, cluster, log: logger });
     await orAborted(migrateWarehouse(warehouse), signal).finally(() => warehouse.close());
-    const { sessionSecret } = at.roles.includes('api')
+    const { sessionSecret, sealSecrets } = at.roles.includes('api')
       ? await prepareKeys(pool, folder, logger)
-      : { sessionSecret: null };
+      : { sessionSecret: null, sealSecrets: [] };
     const identity = await findLog(at);
     await claimLog(pool, identity, signal);
     const settings: RoleSettings = {
@@ -153,6 +153,7 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
       logIdentity: identity,
       stateRoot: config.stateDir,
       sessionSecret,
+      sealSecrets,
       instance: at.instance,
       demo: at.demo,
     };

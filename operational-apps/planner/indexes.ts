@@ -1,5 +1,14 @@
 import { pgIdent, pgTable } from '#kernel';
-import { columnsOf, type EntityModel, fieldOf } from '../definitions/index.ts';
+import {
+  type Apps,
+  columnsOf,
+  type EntityModel,
+  type FieldModel,
+  fieldOf,
+  predicateColumns,
+  scopeFor,
+  typedExpression,
+} from '../definitions/index.ts';
 import { hashed } from './names.ts';
 import type { IndexModel } from './table-model.ts';
 
@@ -13,9 +22,12 @@ const ascending = (columns: readonly string[]): Key[] =>
 
 /**
  * Indexes of an entity's table, each led by the tenant and ended by `id`, so that it serves a whole page
- * order: fields marked or known to be sought by, the order of each view, the time a record was made.
+ * order: fields marked or known to be sought by, the order of each view, the time a record was made. Behind
+ * that come the columns by which roles see only some of the rows: a page of theirs then reads entries of the index
+ * alone to find them, not a row for each that it leaves out.
  */
-export function entityIndexes(entity: EntityModel): IndexModel[] {
+export function entityIndexes(apps: Apps, entity: EntityModel): IndexModel[] {
+  const seenBy = ascending(columnsSeenBy(apps, entity));
   const wanted: (readonly Key[])[] = [];
   if (entity.owner) wanted.push(ascending([`${entity.owner.entity}_id`, 'position']));
   else wanted.push(ascending(['created_at']));
@@ -30,7 +42,7 @@ export function entityIndexes(entity: EntityModel): IndexModel[] {
   for (const view of entity.views) wanted.push(...viewKeys(entity, view));
   const made = new Map<string, IndexModel>();
   for (const keys of wanted) {
-    const index = toIndex(entity, keys);
+    const index = toIndex(entity, keys, seenBy);
     made.set(index.name, index);
   }
   return [...made.values()];
@@ -54,11 +66,34 @@ function keyOf(entity: EntityModel, text: string): Key[] {
   return columns.map((column) => ({ column, descending }));
 }
 
-function toIndex(entity: EntityModel, given: readonly Key[]): IndexModel {
+/** Most columns behind those of the order. */
+const MOST_SEEN_BY = 3;
+/** Longer texts make an index slow, and may not fit into one. */
+const LONGEST_TEXT = 200;
+
+/** Columns that the rules for reading compare. */
+function columnsSeenBy(apps: Apps, entity: EntityModel): string[] {
+  if (entity.owner) return [];
+  const wheres = new Set(
+    entity.permissions.filter((rule) => rule.can.includes('read')).map((rule) => rule.where),
+  );
+  const columns = [...wheres]
+    .filter((where) => where !== undefined)
+    .flatMap((where) => predicateColumns(typedExpression(where, scopeFor(apps, entity, 'where'))));
+  const long = new Set(entity.fields.filter(isLong).map((field) => field.name));
+  return [...new Set(columns)].filter((column) => !long.has(column)).slice(0, MOST_SEEN_BY);
+}
+
+const isLong = (field: FieldModel): boolean =>
+  ['text', 'richText', 'url', 'json', 'multiSelect'].includes(field.type) &&
+  !('maxLength' in field && field.maxLength !== undefined && field.maxLength <= LONGEST_TEXT);
+
+function toIndex(entity: EntityModel, given: readonly Key[], behind: readonly Key[]): IndexModel {
   const keys = given.filter((key, at) => given.findIndex((other) => other.column === key.column) === at);
   const tenant = entity.tenantScoped ? ascending(['tenant_id']) : [];
   const id = { column: 'id', descending: keys.at(-1)?.descending ?? false };
-  const whole = [...tenant, ...keys, ...(keys.some((key) => key.column === 'id') ? [] : [id])];
+  const order = [...tenant, ...keys, ...(keys.some((key) => key.column === 'id') ? [] : [id])];
+  const whole = [...order, ...behind.filter((key) => order.every((other) => other.column !== key.column))];
   const list = whole
     .map((key) => `${pgIdent(key.column)} ${key.descending ? 'DESC NULLS FIRST' : 'ASC'}`)
     .join(', ');

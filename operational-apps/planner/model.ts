@@ -127,7 +127,7 @@ function entityTable(
     columns,
     primaryKey: ['id'],
     constraints,
-    indexes: [...entityIndexes(entity), ...(trigrams === null ? [] : searchIndexes(entity, trigrams))],
+    indexes: [...entityIndexes(named, entity), ...(trigrams === null ? [] : searchIndexes(entity, trigrams))],
     comment: entity.description ?? null,
     numbering: entity.numbering,
     tenantScoped: entity.tenantScoped,

@@ -345,3 +345,30 @@ test.for([
 ] as const)('%s -> %s widens: %s', ([from, to, widens]) => {
   expect(isWidening(from, to)).toBe(widens);
 });
+
+test('indexes for lists end with the columns by which roles see only some rows; long texts are left out', async () => {
+  const apps = shop(`place:
+  titleField: name
+  permissions: [{ role: everyone, can: [read] }]
+  fields: { name: { type: text } }
+item:
+  titleField: name
+  permissions:
+    - { role: everyone, can: [read], where: region = $attributes.region and remark = 'x' }
+    - { role: everyone, can: [read], where: place.name = $user }
+    - { role: everyone, can: [read], where: size > 3 or open }
+  fields:
+    name: { type: text }
+    size: { type: integer, indexed: true }
+    region: { type: select, options: { n: North, s: South } }
+    remark: { type: text }
+    open: { type: boolean }
+    place: { type: reference, entity: place }`);
+  await apply(apps);
+  const { rows } = await client.query<{ indexdef: string }>(
+    "SELECT indexdef FROM pg_indexes WHERE schemaname = 'shop' AND indexname LIKE 'item_size_idx%'",
+  );
+  expect(rows.map((row) => row.indexdef.split('USING ')[1])).toEqual([
+    'btree (tenant_id, size, id, region, place_id)',
+  ]);
+});

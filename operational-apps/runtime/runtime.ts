@@ -47,7 +47,7 @@ export function createAppsRuntime(options: AppsRuntimeOptions): AppsRuntime {
         throw userError(
           'TENANT_REQUIRED',
           'Records belong to a tenant, and this caller has none.',
-          'Name the tenant.',
+          'Name one in the header `x-bac-tenant`, or use a key that is bound to a tenant (`bac keys create --tenant`).',
         );
       return createRecords({
         model,

@@ -18,7 +18,7 @@ import * as field from './fields.ts';
 
 /** What a signed-in user does for himself: sessions, password, second factor. */
 export function meRoutes({ pool, identity }: RouteContext): Route[] {
-  const { authenticator, life } = identity;
+  const { authenticator, life, seal } = identity;
   const own = async (request: FastifyRequest): Promise<{ user: UserRow; session: string }> => {
     const known = await authenticator.identify(request);
     const user = known?.session && (await findUser(pool, known.principal.user));
@@ -131,7 +131,7 @@ export function meRoutes({ pool, identity }: RouteContext): Route[] {
       answer: 'The secret in base32, and the URI for a QR code.',
       handle: async ({ request, body }) => {
         const { user } = await proven(request, body.password);
-        return enrolTotp(pool, user, 'BAC Hub');
+        return enrolTotp(pool, seal, user, 'BAC Hub');
       },
     }),
     route({
@@ -145,7 +145,7 @@ export function meRoutes({ pool, identity }: RouteContext): Route[] {
       answer: 'Recovery codes, each good once; shown this once.',
       handle: async ({ request, body }) => {
         const { user, session } = await own(request);
-        const recoveryCodes = await confirmTotp(pool, user, body.code);
+        const recoveryCodes = await confirmTotp(pool, seal, user, body.code);
         await endSessions(pool, user.id, { but: session });
         return { recoveryCodes };
       },

@@ -61,7 +61,7 @@ export function sessionRoutes({ pool, identity }: RouteContext): Route[] {
         const { email, password, code } = body;
         if (email === undefined || password === undefined)
           throw userError('REQUEST_INVALID', 'Give a key, or email and password.', 'Complete the request.');
-        const user = await checkCredentials(pool, { email, password, code }, from);
+        const user = await checkCredentials(pool, identity.seal, { email, password, code }, from);
         await authenticator.open(request, reply, user, 'password');
         const principal = principalOfUser(user);
         await signedIn(principal, 'password');

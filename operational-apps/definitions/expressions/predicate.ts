@@ -32,6 +32,26 @@ function predicate(node: Typed, context: SqlContext, depth: number): string {
   return `(${context.column(hop.column)} = ANY (ARRAY(SELECT ${alias}."id" FROM ${pgTable(app, name)} ${alias} WHERE ${tenant}${inner})))`;
 }
 
+/**
+ * Columns of the own row that the rows of a predicate share with something that is the same for all rows: each is
+ * equal to it, or one of several. An index that holds them tells these rows by itself.
+ */
+export function predicateColumns(expression: Typed): string[] {
+  if (expression.kind === 'binary' && expression.operator === 'and')
+    return [...predicateColumns(expression.left), ...predicateColumns(expression.right)];
+  const hop = sharedHop(expression);
+  if (hop) return [hop.column];
+  const equal = expression.kind === 'binary' && expression.operator === '=';
+  if (!equal && !(expression.kind === 'in' && !expression.negated)) return [];
+  const compared = typedParts(expression).filter((part) => !isShared(part));
+  const [column] = compared;
+  if (compared.length !== 1 || column?.kind !== 'column' || column.row.kind !== 'own') return [];
+  return column.columns.length === 1 ? [...column.columns] : [];
+}
+
+const isShared = (part: Typed): boolean =>
+  part.kind === 'literal' || part.kind === 'variable' || part.kind === 'clock';
+
 /** The one reference of the own row behind which all columns of a comparison lie; null if it is not like that. */
 export function sharedHop(node: Typed): Hop | null {
   // Only operators that are NULL when an operand is: elsewhere a missing record and no match differ.
@@ -39,7 +59,7 @@ export function sharedHop(node: Typed): Hop | null {
   if (!strict) return null;
   let shared: Hop | null = null;
   for (const part of typedParts(node)) {
-    if (part.kind === 'literal' || part.kind === 'variable' || part.kind === 'clock') continue;
+    if (isShared(part)) continue;
     if (part.kind !== 'column') return null;
     const hop = firstHop(part.row);
     if (!hop || (shared && shared.column !== hop.column)) return null;

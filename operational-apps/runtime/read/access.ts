@@ -7,6 +7,8 @@ import type { Rights } from '../types.ts';
 export interface Access {
   readonly catalogue: Catalogue;
   rights(entity: EntityInfo): Rights;
+  /** The principal's, with all they include; absent: the database's policies alone decide. */
+  readonly roles?: readonly string[];
   /** Keeps what was compiled for these rights; absent: everything is compiled anew. */
   readonly compiled?: {
     get(key: string): object | undefined;

@@ -6,6 +6,7 @@ import type { Statement, WireRow } from '../sessions/index.ts';
 import type { Filter, ListQuery, Page, RecordRow, Selection } from '../types.ts';
 import { type Access, assertReadable, Params } from './access.ts';
 import { compileFilter } from './filter.ts';
+import { seenRule } from './seen.ts';
 import { compileSelect, type Otherwise, type Projection } from './select.ts';
 import {
   compileSort,
@@ -74,7 +75,7 @@ function pageSource(
   forward: readonly SortKey[],
   limit: number,
 ): string {
-  const rules = rowRules(access, params, entity, 's', query);
+  const rules = listRules(access, params, entity, query);
   const branch = (range: string | null): string => {
     const where = [...rules, ...(range === null ? [] : [range])];
     return `(SELECT s.* FROM ${entity.table} s${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ORDER BY ${orderSql(keys, 's')} LIMIT ${limit})`;
@@ -83,6 +84,12 @@ function pageSource(
   const ranges = rangesAfter(params, keys, readCursor(entity, forward, query.after), 's');
   if (ranges.length === 0) return branch('false');
   return ranges.length === 1 ? branch(ranges[0]!) : `(${ranges.map(branch).join(' UNION ALL ')})`;
+}
+
+/** What the rows `s` of a list must fulfil. */
+function listRules(access: Access, params: Params, entity: EntityInfo, query: ListQuery): string[] {
+  const seen = seenRule(access, entity, 's');
+  return [...(seen === null ? [] : [seen]), ...rowRules(access, params, entity, 's', query)];
 }
 
 /** What rows must fulfil besides the policies. */
@@ -146,7 +153,7 @@ export function searchColumns(access: Access, entity: EntityInfo, alias: string)
 export function countQuery(access: Access, entity: EntityInfo, query: ListQuery): Query<number> {
   assertReadable(access, entity);
   const params = new Params();
-  const rules = rowRules(access, params, entity, 's', query);
+  const rules = listRules(access, params, entity, query);
   const where = rules.length > 0 ? ` WHERE ${rules.join(' AND ')}` : '';
   return {
     statement: {

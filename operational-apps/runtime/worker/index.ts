@@ -4,6 +4,7 @@ import type { App } from '../../definitions/index.ts';
 import { createModel, type Model } from '../model/model.ts';
 import { createSessions } from '../sessions/index.ts';
 import { runDue, timed } from './due.ts';
+import { pruneOld, type Retention } from './retention.ts';
 import { sendWebhooks, type WebhookOptions } from './webhooks.ts';
 
 export {
@@ -22,6 +23,7 @@ export interface AppsWorkerOptions extends Omit<WebhookOptions, 'pool'> {
   /** The definitions in force; asked before each round. */
   readonly apps: () => readonly App[];
   readonly logger: Logger;
+  readonly retention: Retention;
   /** Pause between two looks when there is nothing to do; default 1,000 ms. */
   readonly everyMs?: number;
 }
@@ -42,10 +44,11 @@ export interface AppsWorker {
 }
 
 const PRUNE_EVERY_MS = 60_000;
+const RETAIN_EVERY_MS = 3_600_000;
 
 /**
  * What apps do as time passes: time-triggered automations, webhooks, and the removal of expired
- * idempotency keys. Any number of workers share the work. A round that breaks off is logged and the
+ * idempotency keys and of notifications and webhooks past their days. Any number of workers share the work. A round that breaks off is logged and the
  * next one tries again.
  */
 export function createAppsWorker(options: AppsWorkerOptions): AppsWorker {
@@ -56,6 +59,7 @@ export function createAppsWorker(options: AppsWorkerOptions): AppsWorker {
   let running: Promise<void> | null = null;
   let known: { apps: readonly App[]; model: Model } | null = null;
   let prunedAt = 0;
+  let retainedAt = 0;
 
   const modelNow = (): Model => {
     const apps = options.apps();
@@ -78,6 +82,12 @@ export function createAppsWorker(options: AppsWorkerOptions): AppsWorker {
       await pool.query(
         "DELETE FROM bac.attachments WHERE NOT complete AND added_at < now() - interval '1 day'",
       );
+    }
+    if (Date.now() - retainedAt > RETAIN_EVERY_MS) {
+      retainedAt = Date.now();
+      const gone = await pruneOld(pool, options.retention);
+      if (gone.notifications + gone.deliveries > 0)
+        logger.info(gone, 'old notifications and webhooks taken away');
     }
     return ran + sent > 0;
   }

@@ -29,6 +29,7 @@ const worker = (options: Partial<AppsWorkerOptions> = {}): AppsWorker => {
     logger: silentLogger(),
     allowPrivate: true,
     firstPauseMs: 1,
+    retention: { notificationsDays: 90, deliveriesDays: 30 },
     ...options,
   });
   workers.push(made);
@@ -184,4 +185,28 @@ test('expired keys go', async () => {
   await db.owner.query("UPDATE bac.idempotency_keys SET expires_at = now() - interval '1 minute'");
   await worker().round();
   expect((await db.owner.query('SELECT 1 FROM bac.idempotency_keys')).rowCount).toBe(0);
+});
+
+test('what is over goes after its days, what is unread or waits stays', async () => {
+  const { owner: pool } = db;
+  await pool.query(`INSERT INTO bac.notifications (id, tenant_id, user_id, role, entity, record_id, body, created_at)
+    OVERRIDING SYSTEM VALUE
+    SELECT 900000 + g, 'keep', CASE WHEN g <> 4 THEN CASE WHEN g = 5 THEN 'other' ELSE 'ann' END END,
+      CASE WHEN g = 4 THEN 'manager' END, 'shop.order', 1, 'n' || g,
+      now() - CASE WHEN g = 2 THEN 10 ELSE 100 END * interval '1 day'
+    FROM generate_series(1, 5) g`);
+  await pool.query("INSERT INTO bac.notifications_seen VALUES ('keep', 'ann', 900002)");
+  await pool.query(`INSERT INTO bac.outbox (tenant_id, entity, record_id, url, body, state, next_at, sent_at)
+    SELECT 'keep', 'shop.order', g, 'https://x.example', '{}', state, now() - days * interval '1 day', sent
+    FROM (VALUES (1, 'sent', 40, now() - interval '40 days'), (2, 'sent', 40, now() - interval '2 days'),
+      (3, 'dead', 40, NULL), (4, 'waiting', 40, NULL)) AS v (g, state, days, sent)`);
+  await worker({ apps: () => [] }).round();
+  const left = await pool.query("SELECT body FROM bac.notifications WHERE tenant_id = 'keep' ORDER BY id");
+  // Read and recent, unread, of somebody who has read nothing.
+  expect(left.rows.map((row) => row.body)).toEqual(['n2', 'n3', 'n5']);
+  const hooks = await pool.query(
+    "SELECT record_id::int AS n FROM bac.outbox WHERE tenant_id = 'keep' ORDER BY record_id",
+  );
+  expect(hooks.rows.map((row) => row.n)).toEqual([2, 4]);
+  await pool.query("DELETE FROM bac.outbox WHERE tenant_id = 'keep'");
 });
