@@ -75,10 +75,13 @@ function formatOf(model: FieldModel | undefined): { format?: string; unit?: stri
   if (model?.type === 'money')
     return {
       format: 'currency',
-      ...(model.currency === undefined ? {} : { unit: model.currency }),
+      ...unitOf(model.currency ?? model.currencyField),
     };
   return {};
 }
+
+/** A currency, or the column in which the row's stands. */
+const unitOf = (unit: string | undefined): { unit?: string } => (unit === undefined ? {} : { unit });
 
 function optionsOf(field: FieldInfo, entity: EntityModel): { options?: EntityField['options'] } {
   if (field.model?.type === 'select' || field.model?.type === 'multiSelect')

@@ -1,17 +1,8 @@
-import {
-  type App,
-  columnsOf,
-  demoApps,
-  type EntityModel,
-  type FieldModel,
-  resolvePath,
-  tablesOf,
-} from '#apps';
+import { type App, demoApps, describeEntities, tablesOf } from '#apps';
 import {
   type Column,
   type ColumnType,
   type EntityDescription,
-  type EntityField,
   type ForeignKey,
   topicOf,
   type WarehouseTable,
@@ -19,6 +10,7 @@ import {
 } from '#kernel';
 
 export interface DemoModel {
+  readonly apps: readonly App[];
   readonly tables: readonly WarehouseTable[];
   readonly entities: readonly EntityDescription[];
 }
@@ -29,6 +21,7 @@ const SOURCE = 'business';
 export async function demoModel(): Promise<DemoModel> {
   const apps = await demoApps();
   return {
+    apps,
     tables: tablesOf(apps).map((table) => {
       const id = { source: SOURCE, schema: table.schema, table: table.name };
       const columns = table.columns.map(
@@ -58,7 +51,7 @@ export async function demoModel(): Promise<DemoModel> {
         ),
       };
     }),
-    entities: apps.flatMap((app) => app.entities.map((entity) => describe(app, entity))),
+    entities: describeEntities(apps),
   };
 }
 
@@ -89,37 +82,3 @@ function foreignKey(definition: string): ForeignKey[] {
   const to = `${SOURCE}.${table!.replaceAll('"', '')}`;
   return [{ columns: names(own!), to, toColumns: names(other!) }];
 }
-
-function describe(app: App, entity: EntityModel): EntityDescription {
-  return {
-    app: app.name,
-    appLabel: app.label,
-    name: entity.name,
-    label: entity.label,
-    plural: entity.plural,
-    ...(entity.description === undefined ? {} : { description: entity.description }),
-    schema: app.name,
-    table: entity.name,
-    ...(entity.titleField === null ? {} : { titleField: entity.titleField }),
-    fields: entity.fields.flatMap((field) => fieldsOf(app, field)),
-    ...(entity.states
-      ? { states: { column: entity.states.field, names: entity.states.list.map(({ name }) => name) } }
-      : {}),
-    ...(entity.owner ? { parent: `${app.name}.${entity.owner.entity}` } : {}),
-  };
-}
-
-const fieldsOf = (app: App, field: FieldModel): EntityField[] =>
-  columnsOf(field).map((column) => ({
-    column,
-    label: field.label,
-    type: field.type,
-    ...(field.type === 'money' ? { format: 'currency', unit: field.currencyField } : {}),
-    ...(field.description === undefined ? {} : { description: field.description }),
-    ...(field.type === 'select'
-      ? { options: Object.entries(field.options).map(([value, label]) => ({ value, label })) }
-      : {}),
-    ...(field.type === 'reference'
-      ? { reference: Object.values(resolvePath(app.name, field.entity)).join('.') }
-      : {}),
-  }));
