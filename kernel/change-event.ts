@@ -115,4 +115,10 @@ export type ControlMessage =
   /** What the operator wants of a source changed (added, paused, resumed, removed, resnapshot): re-read `bac.sources`. */
   | { readonly type: 'source'; readonly source: string }
   /** Other definitions of apps are in force: re-read `bac.app_versions`. */
-  | { readonly type: 'apps' };
+  | { readonly type: 'apps' }
+  /**
+   * Rows of these topics' tables in the warehouse have changed: what was read of them before is out of date. Told
+   * before the watermark moves and before the offsets are committed, so it may be told twice, and is never left out.
+   * `reshaped`: some of them may have other columns than before.
+   */
+  | { readonly type: 'stored'; readonly topics: readonly string[]; readonly reshaped?: true };

@@ -6,6 +6,7 @@ export {
   type CubeOptions,
   type CubeStatus,
   createCubeLayer,
+  cubeInstalled,
 } from './cube/index.ts';
 export * from './generate/index.ts';
 export { readModelFiles, readModelTests, SHIPPED_MODEL } from './model/index.ts';

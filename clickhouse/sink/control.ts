@@ -12,6 +12,7 @@ const message = z.discriminatedUnion('type', [
   z.object({ type: z.literal('table'), source: z.string(), schema: z.string(), table: z.string() }),
   z.object({ type: z.literal('source'), source: z.string() }),
   z.object({ type: z.literal('apps') }),
+  z.object({ type: z.literal('stored'), topics: z.array(z.string()), reshaped: z.literal(true).optional() }),
   z.object({
     type: z.literal('look'),
     source: z.string(),

@@ -24,6 +24,7 @@ import { Rows } from './rows.ts';
 import { Meter, type SinkStats } from './stats.ts';
 import { isShapeError } from './store.ts';
 import { Held, Reshaped, SinkTable } from './table.ts';
+import { Told } from './told.ts';
 import { Watermarks } from './watermarks.ts';
 
 /** Consumer group of all sinks. */
@@ -70,6 +71,7 @@ export function createSink(options: SinkOptions): Sink {
   const meter = new Meter();
   const watermarks = new Watermarks(pool, logger);
   const looks = new Looks(log);
+  const told = new Told(log);
   const history = new Set(config.history);
   let consumer: LogConsumer | null = null;
   let control: LogConsumer | null = null;
@@ -208,6 +210,8 @@ export function createSink(options: SinkOptions): Sink {
       const applied = await apply(table, batch, signal);
       const ms = performance.now() - started;
       await keepDead(table, batch, applied.dead);
+      const reshaped = table.takeReshaped();
+      if (applied.rows > 0 || reshaped) await told.tell(batch.topic, reshaped);
       if (applied.done > 0) {
         const position = applied.done === records.length ? last + 1 : records[applied.done]!.offset;
         if (applied.held === null) done.delete(at);
@@ -280,7 +284,7 @@ export function createSink(options: SinkOptions): Sink {
 
   const onControl = async (batch: DeliveredBatch): Promise<void> => {
     const messages = batch.records.flatMap((record) => controlMessage(record.value, logger) ?? []);
-    const told = messages.filter((message) => message.type !== 'watermark');
+    const told = messages.filter(({ type }) => type !== 'watermark' && type !== 'stored');
     const topics = told.flatMap((one) =>
       one.type === 'table' || one.type === 'looked' ? [topicOf(one)] : [],
     );

@@ -66,6 +66,7 @@ export class SinkTable {
   readonly #registry: Registry;
   readonly #keepsHistory: boolean;
   #work: Promise<unknown> = Promise.resolve();
+  #told: number | null = null;
 
   constructor(entry: TableEntry, warehouse: Warehouse, registry: Registry, keepsHistory: boolean) {
     this.entry = entry;
@@ -77,6 +78,14 @@ export class SinkTable {
   /** Reads the table from ClickHouse unless known. Throws Held while there is none. */
   ready(): Promise<AppliedTable> {
     return this.applied === null ? this.#alone(() => this.#load()) : Promise.resolve(this.applied);
+  }
+
+  /** True once for each shape, and once after a start: whoever reads the table may not have heard of its columns. */
+  takeReshaped(): boolean {
+    const version = this.applied?.version ?? this.#told;
+    if (version === this.#told) return false;
+    this.#told = version;
+    return true;
   }
 
   /** Forgets what is known: the table has been replaced or altered. */

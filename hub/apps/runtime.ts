@@ -23,6 +23,8 @@ export interface OpenAppsOptions {
   readonly postgresUrl: string;
   /** Login of the engine, where the operator made it himself. */
   readonly url?: string | undefined;
+  /** Told once other definitions are in force here. */
+  readonly onChange?: () => void;
 }
 
 /** null, and a warning with what to do, where the database lets the hub make no login for its apps. */
@@ -77,7 +79,8 @@ export async function startAppsWork(
 export interface OpenApps {
   readonly runtime: AppsRuntime;
   readonly feed: ChangeFeed;
-  /** Of the definitions this process works by. */
+  /** The definitions this process works by, and their revision. */
+  apps(): readonly App[];
   revision(): string;
   close(): Promise<void>;
 }
@@ -92,6 +95,7 @@ export async function openApps({
   logger,
   postgresUrl,
   url: given,
+  onChange,
 }: OpenAppsOptions): Promise<OpenApps | null> {
   const url = given ?? (await loginOf(pool, postgresUrl, logger));
   if (url === null) return null;
@@ -102,11 +106,25 @@ export async function openApps({
     onDenied: (denied) => noteDenied(pool, logger, denied),
   });
   const feed = createChangeFeed({ log, source: OPERATIONAL_SOURCE, logger });
-  const watch = await watchApps({ pool, log, logger, onChange: ({ apps }) => runtime.use(apps) });
-  runtime.use(watch.first.apps);
+  let inForce: readonly App[] = [];
+  const use = ({ apps }: { readonly apps: readonly App[] }): void => {
+    inForce = apps;
+    runtime.use(apps);
+  };
+  const watch = await watchApps({
+    pool,
+    log,
+    logger,
+    onChange: (next) => {
+      use(next);
+      onChange?.();
+    },
+  });
+  use(watch.first);
   return {
     runtime,
     feed,
+    apps: () => inForce,
     revision: () => watch.revision(),
     async close() {
       await watch.stop();

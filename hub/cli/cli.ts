@@ -6,6 +6,7 @@ import { connectCommand } from './commands/connect.ts';
 import { deadLettersCommand } from './commands/deadletters.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { keysCommand } from './commands/keys.ts';
+import { queryCommand } from './commands/query.ts';
 import { sqlCommand } from './commands/sql.ts';
 import { statusCommand } from './commands/status.ts';
 import { tenantsCommand } from './commands/tenants.ts';
@@ -28,6 +29,7 @@ export function buildCli(version: string, extra: readonly Command[] = []): Comma
     verifyCommand(),
     deadLettersCommand(),
     sqlCommand(),
+    queryCommand(),
     doctorCommand(),
     configCommand(),
     tenantsCommand(),

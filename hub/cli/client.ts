@@ -73,7 +73,9 @@ export function createClient(target: Target): HubClient {
 async function errorOf(response: Response): Promise<HubError> {
   const text = await response.text();
   try {
-    return revive((JSON.parse(text) as { error: unknown }).error);
+    const answer = JSON.parse(text) as { error: unknown };
+    // The semantic layer's errors are in the form of Cube: the text under `error`, the rest beside it.
+    return revive(typeof answer.error === 'string' ? { ...answer, message: answer.error } : answer.error);
   } catch {
     return new HubError('HTTP_ERROR', `The hub answered ${response.status}.`, {
       next: 'Is this the address of a BAC Hub?',

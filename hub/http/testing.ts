@@ -31,6 +31,7 @@ import { testLog } from '#tests/log';
 import { testPostgres } from '#tests/postgres';
 import { appsService, openRegistry } from '../apps/index.ts';
 import { createApiKey } from '../identity/index.ts';
+import { type HubSemantic, openSemantic } from '../semantic/index.ts';
 import { createHttpServer, type HttpServerOptions } from './server.ts';
 import type { HubServices } from './services.ts';
 
@@ -42,6 +43,8 @@ export interface TestHub extends AsyncDisposable {
   readonly log: ChangeLog;
   readonly registry: Registry;
   readonly warehouse: Warehouse;
+  /** Asked for with `semantic`. */
+  readonly semantic?: HubSemantic;
   /** Connection string of the records engine's own login; empty without apps. */
   readonly appsLogin: string;
   /** Connection string of the operational database. */
@@ -70,6 +73,8 @@ export async function testHub(
     http?: Partial<HttpServerOptions>;
     /** Definitions whose tables are made and whose records are served. */
     apps?: readonly App[];
+    /** With the semantic layer. */
+    semantic?: boolean;
   } = {},
 ): Promise<TestHub> {
   await using stack = new AsyncDisposableStack();
@@ -117,6 +122,10 @@ export async function testHub(
   const served = options.apps ? stack.use(await serveApps(options.apps, server.url, pool, log)) : null;
   const webRoot = join(stateDir, 'web');
   writeWebApp(webRoot);
+  const semantic = options.semantic
+    ? await openSemantic({ ...common, warehouse, apps: () => options.apps ?? [] })
+    : null;
+  stack.defer(async () => semantic?.close());
   const http = createHttpServer({
     sealSecrets: ['of this test', 'an older one'],
     ...common,
@@ -126,6 +135,7 @@ export async function testHub(
     webRoot,
     startedAt: new Date(),
     ...(served ? { apps: served } : {}),
+    ...(semantic ? { semantic } : {}),
     ...options.http,
   });
   const { port } = await http.listen();
@@ -149,6 +159,7 @@ export async function testHub(
     warehouse,
     database: server.url,
     appsLogin: served?.login ?? '',
+    ...(semantic ? { semantic } : {}),
     keys,
     stateDir,
     killWarehouse: () => engine.kill9(),

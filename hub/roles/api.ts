@@ -14,6 +14,7 @@ import { discardDeadLetters, replayDeadLetters } from '#clickhouse';
 import { usesKafka } from '#stream';
 import { appsService, openApps, openRegistry } from '../apps/index.ts';
 import { createHttpServer, type HubServices } from '../http/index.ts';
+import { openSemantic } from '../semantic/index.ts';
 import { readHubFile } from '../state/index.ts';
 import type { Role, RoleContext } from './context.ts';
 
@@ -23,10 +24,12 @@ const WEB_ROOT = fileURLToPath(new URL('../../dashboards/web/dist', import.meta.
 export async function runApi(context: RoleContext): Promise<Role> {
   const { settings } = context;
   const registry = openRegistry({ ...context, postgresUrl: settings.postgresUrl });
+  const semantic = await openSemantic({ ...context, apps: () => apps?.apps() ?? [] });
   const apps = await openApps({
     ...context,
     postgresUrl: settings.postgresUrl,
     url: settings.config.apps.url,
+    onChange: () => void semantic.reload(),
   });
   const server = createHttpServer({
     ...context,
@@ -34,6 +37,7 @@ export async function runApi(context: RoleContext): Promise<Role> {
     version: settings.version,
     services: services(context, registry),
     ...(apps ? { apps } : {}),
+    semantic,
     webRoot: WEB_ROOT,
     sessionSecret: settings.sessionSecret,
     sealSecrets: settings.sealSecrets,
@@ -44,9 +48,10 @@ export async function runApi(context: RoleContext): Promise<Role> {
   const settled = registry.settle();
   return {
     facts: { port },
-    stats: () => (apps ? { appsRevision: apps.revision() } : {}),
+    stats: () => ({ ...(apps ? { appsRevision: apps.revision() } : {}), semantic: semantic.status() }),
     async stop() {
       await server.close();
+      await semantic.close();
       await registry.close();
       await settled;
       await apps?.close();

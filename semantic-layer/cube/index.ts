@@ -7,3 +7,4 @@ export {
   type GraphqlRequest,
   type LoadRequest,
 } from './layer.ts';
+export { cubeInstalled } from './library.ts';

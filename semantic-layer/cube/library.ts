@@ -1,4 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import type { ModelFile } from '#kernel';
 import { shareCompileWorker, type WorkerPools } from './compile-pool.ts';
 import { dialectOf } from './dialect.ts';
@@ -133,6 +135,15 @@ const ENVIRONMENT = {
 };
 
 let loaded: CubeLibrary | null = null;
+
+/** What is installed, without loading it. */
+export function cubeInstalled(): { readonly version: string; readonly native: boolean } {
+  const require = createRequire(import.meta.url);
+  const core = require.resolve('@cubejs-backend/server-core/package.json');
+  const native = createRequire(core).resolve('@cubejs-backend/native/package.json');
+  const { version } = JSON.parse(readFileSync(core, 'utf8')) as { version: string };
+  return { version, native: existsSync(join(dirname(native), 'native', 'index.node')) };
+}
 
 /** Loads Cube once per process. */
 export function loadCube(): CubeLibrary {

@@ -62,6 +62,11 @@ export class Models {
     const slot = this.#slots.get(profile.id) ?? this.#open(profile);
     this.#slots.delete(profile.id);
     this.#slots.set(profile.id, slot);
+    if (slot.profile !== profile) {
+      // The same rights over other tables: their columns are in the profile.
+      slot.profile = profile;
+      void this.#compile(slot);
+    }
     if (!slot.current) await slot.work;
     if (slot.current) return slot.current;
     throw slot.error ?? invalid('no model');
@@ -72,7 +77,6 @@ export class Models {
     await Promise.all([...this.#slots.values()].map((slot) => this.#compile(slot)));
   }
 
-  /** A profile of the same id always says the same; its parameters may be computed by a newer function. */
   status(): ModelStatus[] {
     return [...this.#slots.values()].map(({ profile, current, compiling, error }) => ({
       profile: profile.id,

@@ -1,0 +1,71 @@
+import { Command } from 'commander';
+import { userError } from '#kernel';
+import { columns } from '../../status/index.ts';
+import { connect, type HubOptions, withHub } from '../context.ts';
+import { note, print, printJson } from '../output.ts';
+
+interface Answer {
+  readonly data: { readonly members: readonly string[]; readonly dataset: readonly (readonly unknown[])[] };
+  readonly annotation: Readonly<Record<string, Readonly<Record<string, { readonly shortTitle?: string }>>>>;
+  readonly freshness: { readonly completeUpTo: string | null };
+  readonly cached: boolean;
+  readonly truncated: boolean;
+  readonly tables: readonly string[];
+}
+
+export const queryCommand = (): Command =>
+  withHub(
+    new Command('query')
+      .description('ask the semantic layer')
+      .argument('<query>', 'a query as Cube’s REST API takes it')
+      .option('--json', 'print one JSON document, as the REST API answers')
+      .addHelpText(
+        'after',
+        '\nExample:\n  bac query \'{"measures":["commerce_order.count"],"timeDimensions":[{"dimension":"commerce_order.placed_at","granularity":"month"}]}\'',
+      ),
+  ).action(async (text: string, options: HubOptions & { json?: boolean }) => {
+    const query = parse(text);
+    const hub = connect(options);
+    if (options.json) {
+      const answer = await hub.post<object>('/cubejs-api/v1/load', { query });
+      printJson(answer);
+      return;
+    }
+    const answer = await hub.post<Answer>('/cubejs-api/v1/load', {
+      query: { ...query, responseFormat: 'compact' },
+    });
+    const { members, dataset } = answer.data;
+    // `cube.time` beside `cube.time.day` says the same once more.
+    const shown = members.flatMap((member, index) =>
+      members.some((other) => other.startsWith(`${member}.`)) ? [] : [index],
+    );
+    const titles = Object.assign({}, ...Object.values(answer.annotation)) as Record<
+      string,
+      { shortTitle?: string }
+    >;
+    const { measures = {} } = answer.annotation;
+    const numbers = shown.flatMap((member, index) => (members[member]! in measures ? [index] : []));
+    const rows = dataset.map((row) => shown.map((index) => String(row[index] ?? '')));
+    const head = shown.map((index) => titles[members[index]!]?.shortTitle ?? members[index]!);
+    print(columns([head, ...rows], numbers).join('\n'));
+    const upTo = answer.freshness.completeUpTo ?? 'not known yet';
+    const more = answer.truncated ? ' There are more rows: set a limit and an offset.' : '';
+    note(
+      `${dataset.length} rows from ${answer.tables.join(', ')}, complete up to ${upTo}${answer.cached ? ' (cached)' : ''}.${more}`,
+    );
+  });
+
+function parse(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
+  } catch {
+    // told below
+  }
+  throw userError(
+    'QUERY_INVALID',
+    'The query is no JSON object.',
+    'Put it in single quotes; see bac query --help.',
+  );
+}

@@ -1,0 +1,134 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type Principal, toHubError } from '#kernel';
+import type { Answer, CubeLayer } from '#semantic';
+import type { Identity } from '../../identity/index.ts';
+import { presentable, statusOf } from '../problem.ts';
+import { type Route, route } from '../route.ts';
+
+const MAX_QUERY = 200_000;
+/** A query, or a list of them to blend; Cube checks what is in it. */
+const queryBody = z.union([
+  z.record(z.string(), z.unknown()),
+  z.array(z.record(z.string(), z.unknown())).max(20),
+  z.string().max(MAX_QUERY),
+]);
+const options = {
+  queryType: z.enum(['regularQuery', 'multi', 'blendingQuery', 'compareDateRangeQuery']).optional(),
+  cache: z.enum(['stale-if-slow', 'stale-while-revalidate', 'must-revalidate', 'no-cache']).optional(),
+};
+const bodySchema = z.object({ query: queryBody, ...options });
+const querySchema = z.object({ query: z.string().max(MAX_QUERY), ...options });
+const graphqlBody = z.object({
+  query: z.string().max(50_000),
+  variables: z.record(z.string(), z.unknown()).nullish(),
+  operationName: z.string().max(200).nullish(),
+});
+
+export interface CubeRoutesContext {
+  readonly semantic: CubeLayer | null;
+  readonly identity: Identity;
+}
+
+const ANSWER = 'As Cube’s REST API, with freshness, cached, tables and truncated.';
+
+/** Cube's REST and GraphQL APIs, for the hub's own principals. */
+export function cubeRoutes({ semantic, identity }: CubeRoutesContext): Route[] {
+  if (!semantic) return [];
+
+  const answer = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    principal: Principal,
+    work: (principal: Principal) => Promise<Answer>,
+  ): Promise<undefined> => {
+    const bound = { ...principal, tenant: await identity.tenantOf(request, principal) };
+    try {
+      const { status, body } = await work(bound);
+      reply.status(status).header('content-type', 'application/json').send(body);
+    } catch (thrown) {
+      const error = presentable(thrown);
+      const status = statusOf(error);
+      if (status >= 500)
+        request.log.error({ err: toHubError(thrown), cause: error.cause }, 'cube request failed');
+      // Cube's clients read the text under `error`.
+      const { code, message, next } = error;
+      reply.status(status).send({ error: message, code, ...(next === undefined ? {} : { next }) });
+    }
+  };
+
+  const both = (
+    path: string,
+    summary: string,
+    work: (
+      principal: Principal,
+      asked: { query: unknown; queryType?: string | undefined; cache?: string | undefined },
+      signal: AbortSignal,
+    ) => Promise<Answer>,
+  ): Route[] => {
+    const common = { path, summary, scope: 'read', tenantSafe: true, audit: false, answer: ANSWER } as const;
+    return [
+      route({
+        ...common,
+        method: 'GET',
+        query: querySchema,
+        handle: ({ request, reply, principal, query, signal }) =>
+          answer(request, reply, principal, (who) => work(who, query, signal)),
+      }),
+      route({
+        ...common,
+        method: 'POST',
+        body: bodySchema,
+        handle: ({ request, reply, principal, body, signal }) =>
+          answer(request, reply, principal, (who) => work(who, body, signal)),
+      }),
+    ];
+  };
+
+  return [
+    ...both('/cubejs-api/v1/load', 'Answer a query of the semantic layer', semantic.rest.load),
+    ...both(
+      '/cubejs-api/v1/subscribe',
+      'The same as load; ask again when freshness matters',
+      semantic.rest.load,
+    ),
+    ...both('/cubejs-api/v1/sql', 'The SQL a query would run', (who, { query }) =>
+      semantic.rest.sql(who, query),
+    ),
+    ...both('/cubejs-api/v1/dry-run', 'How a query is understood, without running it', (who, { query }) =>
+      semantic.rest.dryRun(who, query),
+    ),
+    route({
+      method: 'GET',
+      path: '/cubejs-api/v1/meta',
+      summary: 'Cubes and views with their members',
+      scope: 'read',
+      tenantSafe: true,
+      query: z.object({ extended: z.string().optional() }),
+      answer: 'As Cube’s REST API.',
+      handle: ({ request, reply, principal }) => answer(request, reply, principal, semantic.rest.meta),
+    }),
+    route({
+      method: 'POST',
+      path: '/cubejs-api/graphql',
+      summary: 'Cube’s GraphQL API',
+      scope: 'read',
+      tenantSafe: true,
+      audit: false,
+      body: graphqlBody,
+      answer: 'A GraphQL answer; extensions hold freshness, cached, tables and truncated.',
+      handle: ({ request, reply, principal, body, signal }) =>
+        answer(request, reply, principal, (who) =>
+          semantic.graphql(
+            who,
+            {
+              query: body.query,
+              ...(body.variables ? { variables: body.variables } : {}),
+              ...(body.operationName ? { operationName: body.operationName } : {}),
+            },
+            signal,
+          ),
+        ),
+    }),
+  ];
+}

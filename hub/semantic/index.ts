@@ -1,0 +1,1 @@
+export { type HubSemantic, openSemantic } from './semantic.ts';

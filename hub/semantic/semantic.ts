@@ -1,0 +1,105 @@
+import type { Pool } from 'pg';
+import { type App, createWarehouseAccess, describeEntities, type WarehouseAccess } from '#apps';
+import { type ChangeLog, type Logger, type Registry, toHubError, type Warehouse } from '#kernel';
+import {
+  type CubeLayer,
+  createCubeLayer,
+  generateModel,
+  type ModelInput,
+  readModelFiles,
+  SHIPPED_MODEL,
+} from '#semantic';
+import { OPERATIONAL_SOURCE } from '../apps/index.ts';
+import { openClock } from './clock.ts';
+import { readTables } from './tables.ts';
+
+export interface SemanticOptions {
+  readonly pool: Pool;
+  readonly registry: Registry;
+  readonly log: ChangeLog;
+  readonly warehouse: Warehouse;
+  readonly logger: Logger;
+  /** Definitions in force. */
+  readonly apps: () => readonly App[];
+}
+
+/** What the models are made of, read anew when it is out of date. */
+interface World {
+  readonly input: ModelInput;
+  readonly access: WarehouseAccess;
+}
+
+/** The semantic layer of this hub: tables and apps in, models made and kept true, questions answered. */
+export interface HubSemantic extends CubeLayer {
+  /** Everything is read anew, and every model in use follows. */
+  reload(): Promise<void>;
+}
+
+/** Opens the semantic layer. Nothing is read, and nothing of Cube loaded, before the first question. */
+export async function openSemantic(options: SemanticOptions): Promise<HubSemantic> {
+  const { logger } = options;
+  let world: Promise<World> | null = null;
+  let following: Promise<void> | null = null;
+  let again = false;
+
+  const read = async (): Promise<World> => {
+    const tables = await readTables(options);
+    const curated = await readModelFiles(SHIPPED_MODEL);
+    clock.use(tables);
+    const apps = options.apps();
+    return {
+      input: { tables, entities: describeEntities(apps), curated, appsSource: OPERATIONAL_SOURCE },
+      access: createWarehouseAccess({ apps, source: OPERATIONAL_SOURCE, tables }),
+    };
+  };
+  const current = (): Promise<World> => {
+    world ??= read().catch((thrown) => {
+      world = null;
+      throw thrown;
+    });
+    return world;
+  };
+
+  /** After a change: the next world beside the one in use, then the models. Nothing is read while nobody asks. */
+  const follow = (): Promise<void> => {
+    again = true;
+    following ??= (async () => {
+      while (again) {
+        again = false;
+        if (world === null) continue;
+        try {
+          const next = await read();
+          world = Promise.resolve(next);
+          await layer.refresh();
+        } catch (thrown) {
+          logger.warn({ err: toHubError(thrown) }, 'models could not follow a change');
+        }
+      }
+    })().finally(() => {
+      following = null;
+    });
+    return following;
+  };
+
+  const clock = await openClock({
+    ...options,
+    onReshaped: () => void follow(),
+  });
+  const layer = createCubeLayer({
+    warehouse: options.warehouse,
+    clock,
+    logger,
+    profileOf: async (principal) => (await current()).access.profileOf(principal),
+    models: async (profile) => generateModel((await current()).input, profile),
+  });
+  return {
+    ...layer,
+    reload: follow,
+    async close() {
+      await clock.close();
+      again = false;
+      await following;
+      await layer.close();
+    },
+  };
+}
