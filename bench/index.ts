@@ -1,6 +1,7 @@
 import { benchApi } from './api.ts';
 import { benchCdc } from './cdc.ts';
 import { benchFreshness } from './freshness.ts';
+import { benchSemantic } from './semantic.ts';
 import { benchSnapshot } from './snapshot.ts';
 import { benchTransaction } from './transaction.ts';
 
@@ -17,4 +18,5 @@ export const BENCHMARKS = {
   freshness: () => benchFreshness(),
   transaction: () => benchTransaction(),
   api: () => benchApi(),
+  semantic: () => benchSemantic(),
 } as const;

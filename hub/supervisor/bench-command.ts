@@ -10,9 +10,9 @@ interface Flags {
 
 /** `bac bench NAME`: runs one benchmark on engines of its own in a temporary folder. */
 export function benchCommand(): Command {
-  const names = ['cdc', 'snapshot', 'freshness', 'transaction', 'api'] as const;
+  const names = ['cdc', 'snapshot', 'freshness', 'transaction', 'api', 'semantic'] as const;
   return new Command('bench')
-    .description('measure this machine: cdc, snapshot, freshness, transaction, api')
+    .description('measure this machine: cdc, snapshot, freshness, transaction, api, semantic')
     .argument('<name>', names.join(', '))
     .option('--runs <n>', 'repeat and report the median', Number)
     .addOption(

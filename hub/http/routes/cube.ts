@@ -109,6 +109,14 @@ export function cubeRoutes({ semantic, identity }: CubeRoutesContext): Route[] {
       handle: ({ request, reply, principal }) => answer(request, reply, principal, semantic.rest.meta),
     }),
     route({
+      method: 'GET',
+      path: '/api/v1/semantic',
+      summary: 'Models in use with what does not compile, and the results that are kept',
+      scope: 'read',
+      answer: 'Cube’s version and native module, models by profile, caches.',
+      handle: async () => semantic.status(),
+    }),
+    route({
       method: 'POST',
       path: '/cubejs-api/graphql',
       summary: 'Cube’s GraphQL API',

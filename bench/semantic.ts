@@ -1,0 +1,175 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createApiKey } from '#hub';
+import { systemPrincipal } from '#kernel';
+import { type Client, httpClient, type Shot } from './support/http-client.ts';
+import { oneByOne, openLoop } from './support/http-load.ts';
+import { openRig, peakMemoryMiB, percentile, type Rig } from './support/rig.ts';
+import { captureBench } from './support/source.ts';
+
+export interface SemanticOptions {
+  readonly rows?: number;
+  readonly seconds?: number;
+  readonly rate?: number;
+}
+
+const CAPTURED = 1000;
+const MONTHS = { dimension: 'bench_orders.placed', granularity: 'month' };
+
+/**
+ * The semantic layer over a fact of `rows` orders: questions whose answer is not known beside the same SQL straight
+ * to the warehouse, known answers at a steady rate, a dashboard cold and warm, and the time from a commit to the
+ * changed answer. The first thousand orders are captured; the rest is written into the same warehouse table.
+ */
+export async function benchSemantic({
+  rows = 10_000_000,
+  seconds = 10,
+  rate = 2000,
+}: SemanticOptions = {}): Promise<object> {
+  await using rig = await openRig();
+  await fill(rig, rows);
+  const api = await rig.start('api');
+  const url = `http://127.0.0.1:${(api.facts as { port: number }).port}`;
+  const key = await createApiKey(rig.pool, systemPrincipal('bench'));
+  const client = httpClient(url, { authorization: `Bearer ${key}` });
+  const began = performance.now();
+  try {
+    await ask(client, { measures: ['bench_orders.count'] });
+    const firstAnswerMs = Math.round(performance.now() - began);
+    const uncached = await beside(rig, client);
+    const dashboard = await board(client);
+    const cached = await openLoop(client, rate, seconds, () => {
+      const query = tiles[Math.floor(Math.random() * tiles.length)]!;
+      return { kind: 'load', shot: load(query) };
+    });
+    return {
+      benchmark: 'semantic',
+      rows,
+      firstAnswerMs,
+      uncached,
+      dashboard,
+      cached,
+      commitToAnswer: await freshness(rig, client),
+      peakMemoryMiB: peakMemoryMiB(api.pid),
+    };
+  } finally {
+    client.close();
+  }
+}
+
+async function fill(rig: Rig, rows: number): Promise<void> {
+  await rig.pool.query(`CREATE SCHEMA bench;
+    CREATE TABLE bench.orders (id bigint PRIMARY KEY, customer bigint NOT NULL, status text NOT NULL,
+      channel text NOT NULL, amount numeric(12, 2) NOT NULL, placed timestamptz NOT NULL);
+    INSERT INTO bench.orders SELECT g, g % 100, 'new', 'web', g, timestamptz '2026-01-01' FROM generate_series(1, ${CAPTURED}) g`);
+  await rig.start('sink');
+  await rig.start('capture');
+  await captureBench(rig, 1);
+  await rig.warehouse.command(
+    `INSERT INTO bench.bench_orders (id, customer, status, channel, amount, placed, _version, _deleted)
+     SELECT number + 1000000, cityHash64(number) % 50000, ['new', 'paid', 'sent', 'back'][number % 4 + 1],
+       ['web', 'shop', 'phone'][number % 3 + 1], (cityHash64(number) % 100000) / 100,
+       toDateTime64('2022-01-01', 6, 'UTC') + toIntervalSecond(number * 12), 4503599627370496, 0
+     FROM numbers(${rows - CAPTURED})`,
+    { settings: { max_insert_threads: 2 } },
+  );
+}
+
+type Query = Readonly<Record<string, unknown>>;
+
+const load = (query: Query, cache?: string): Shot => ({
+  method: 'POST',
+  path: '/cubejs-api/v1/load',
+  body: JSON.stringify({ query, ...(cache ? { cache } : {}) }),
+});
+
+async function ask(client: Client, query: Query): Promise<Record<string, string>[]> {
+  const { status, text } = await client.send(load(query));
+  if (status !== 200) throw new Error(`${status}: ${text.slice(0, 1000)}`);
+  return (JSON.parse(text) as { data: Record<string, string>[] }).data;
+}
+
+/** Each limit makes another statement, which neither Cube nor the hub has seen. */
+const unseen = (index: number): Query => ({
+  measures: ['bench_orders.count', 'bench_orders.amount_sum'],
+  dimensions: ['bench_orders.status'],
+  timeDimensions: [{ ...MONTHS, dateRange: ['2022-03-01', '2022-03-31'] }],
+  limit: 500 + index,
+});
+
+async function beside(rig: Rig, client: Client, count = 60) {
+  const statements: string[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const { text } = await client.send({
+      method: 'POST',
+      path: '/cubejs-api/v1/sql',
+      body: JSON.stringify({ query: { ...unseen(index), timezone: 'UTC' } }),
+    });
+    const { sql } = JSON.parse(text) as { sql: { sql: [string, string[]] } };
+    const values = [...sql.sql[1]];
+    statements.push(sql.sql[0].replace(/\?/g, () => `'${values.shift()}'`));
+  }
+  const through: number[] = [];
+  const straight: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    // A query beyond those whose SQL was asked for, so that its plan is made anew.
+    const one = await oneByOne(1, () => ask(client, unseen(count + index)));
+    const two = await oneByOne(1, async () => {
+      for await (const chunk of await rig.warehouse.stream(statements[index]!, 'JSONCompact')) void chunk;
+    });
+    through.push(one.p50Ms);
+    straight.push(two.p50Ms);
+  }
+  return {
+    throughCube: { p50Ms: percentile(through, 50), p99Ms: percentile(through, 99) },
+    straight: { p50Ms: percentile(straight, 50), p99Ms: percentile(straight, 99) },
+    aboveP50Ms: Math.round((percentile(through, 50) - percentile(straight, 50)) * 10) / 10,
+  };
+}
+
+const tiles: readonly Query[] = [
+  ...['status', 'channel'].flatMap((by) => [
+    { measures: ['bench_orders.count'], dimensions: [`bench_orders.${by}`] },
+    { measures: ['bench_orders.amount_sum'], dimensions: [`bench_orders.${by}`] },
+    { measures: ['bench_orders.amount_avg'], dimensions: [`bench_orders.${by}`] },
+    { measures: ['bench_orders.count'], dimensions: [`bench_orders.${by}`], timeDimensions: [MONTHS] },
+  ]),
+  { measures: ['bench_orders.count'] },
+  { measures: ['bench_orders.amount_sum'], timeDimensions: [MONTHS] },
+  { measures: ['bench_orders.amount_sum'], timeDimensions: [{ ...MONTHS, granularity: 'week' }] },
+  { measures: ['bench_orders.amount_sum'], dimensions: ['bench_orders.customer'], limit: 10 },
+];
+
+async function board(client: Client) {
+  const once = async (): Promise<number> => {
+    const began = performance.now();
+    await Promise.all(tiles.map((query) => ask(client, query)));
+    return Math.round((performance.now() - began) * 10) / 10;
+  };
+  const coldMs = await once();
+  const warm = [await once(), await once(), await once(), await once(), await once()];
+  return { queries: tiles.length, coldMs, warmMs: percentile(warm, 50) };
+}
+
+/** One order after the other; asked again and again until the answer counts it. */
+async function freshness(rig: Rig, client: Client, commits = 40) {
+  const query = {
+    measures: ['bench_orders.count'],
+    filters: [{ member: 'bench_orders.id', operator: 'lt', values: ['900000'] }],
+  };
+  const count = async (): Promise<number> => Number((await ask(client, query))[0]!['bench_orders.count']);
+  let expected = await count();
+  const times: number[] = [];
+  for (let index = 0; index < commits; index += 1) {
+    await rig.pool.query(
+      `INSERT INTO bench.orders VALUES (${CAPTURED + 1 + index}, 1, 'new', 'web', 1, now())`,
+    );
+    const began = performance.now();
+    expected += 1;
+    while ((await count()) !== expected) {
+      if (performance.now() - began > 20_000) throw new Error(`a commit is not seen after 20 s`);
+      await sleep(5);
+    }
+    times.push(performance.now() - began);
+  }
+  return { commits, p50Ms: Math.round(percentile(times, 50)), p99Ms: Math.round(percentile(times, 99)) };
+}
