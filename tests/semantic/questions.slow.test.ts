@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -6,12 +7,10 @@ import { createWarehouse } from '#clickhouse';
 import { everythingProfile, type Principal, silentLogger, type Warehouse } from '#kernel';
 import {
   type CubeLayer,
-  checkModel,
   compareRows,
   createCubeLayer,
   generateModel,
   readModelFiles,
-  readModelTests,
   SHIPPED_MODEL,
 } from '#semantic';
 import { demoModel } from '#tests/demo-model';
@@ -132,17 +131,24 @@ test('there are sixty questions, most of them through all surfaces', () => {
   expect(QUESTIONS.filter(({ query }) => graphqlOf(query) !== null).length).toBeGreaterThan(50);
 });
 
-test('the shipped metric tests hold, and the model has nothing to complain of', async () => {
+test('bac model check: the shipped model and its metric tests hold; what is wrong is named, with exit code 1', async () => {
   await atOneWatermark(async () => {
-    const report = await checkModel({
-      model: input,
-      tests: await readModelTests(SHIPPED_MODEL),
-      compile: async () => {
-        await layer.meta(everybody);
-      },
-      load: (query) => layer.load(everybody, query),
-    });
+    const { code, stdout } = await hub.bac('model', 'check', '--json');
+    const report = JSON.parse(stdout);
     expect(report.findings).toEqual([]);
-    expect(report.tests).toBeGreaterThanOrEqual(8);
+    expect(report).toMatchObject({ ok: true, tests: 8 });
+    expect(code).toBe(0);
   });
+  const folder = mkdtempSync(join(tmpdir(), 'bac-test-model-'));
+  try {
+    writeFileSync(
+      join(folder, 'mine.yaml'),
+      'cubes: [{ name: mine, extends: commerce_order, measures: [{ name: x, type: sum, sql: "{CUBE}.totl" }] }]',
+    );
+    const { code, stdout } = await hub.bac('model', 'check', folder);
+    expect(stdout).toContain('orphan   mine.x: needs CUBE.totl, which is not there. Did you mean total?');
+    expect(code).toBe(1);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
