@@ -6,6 +6,7 @@ import { userError } from './errors.ts';
 import { auditSchema, identitySchema, limitsSchema, proxySchema } from './identity-config.ts';
 import { kafkaSchema } from './kafka-config.ts';
 import { nearest } from './nearest.ts';
+import { sqlSchema } from './sql-config.ts';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 const bytes = (fallback: number) => z.coerce.number().int().positive().default(fallback);
@@ -40,6 +41,8 @@ export const configSchema = z.strictObject({
     .prefault({}),
   /** Health and figures of a process without the role `api`: `/healthz`, `/readyz`, `/metrics`. */
   health: z.strictObject({ host: z.string().default('127.0.0.1'), port: port(7480) }).prefault({}),
+  /** SQL API: cubes and views over PostgreSQL's wire protocol. */
+  sql: sqlSchema,
   postgres: z
     .strictObject({
       /** Set to use a PostgreSQL or YugabyteDB of your own for the hub's state and apps. */
@@ -179,6 +182,10 @@ export const ENVIRONMENT: Readonly<Record<string, readonly [string, ...string[]]
   BAC_START_TIMEOUT: ['startTimeoutSeconds'],
   BAC_POSTGRES_URL: ['postgres', 'url'],
   BAC_POSTGRES_PORT: ['postgres', 'port'],
+  BAC_SQL_HOST: ['sql', 'host'],
+  BAC_SQL_PORT: ['sql', 'port'],
+  BAC_SQL_TLS_CERT_FILE: ['sql', 'tls', 'certFile'],
+  BAC_SQL_TLS_KEY_FILE: ['sql', 'tls', 'keyFile'],
   BAC_CLICKHOUSE_URL: ['clickhouse', 'url'],
   BAC_CLICKHOUSE_CLUSTER: ['clickhouse', 'cluster', 'name'],
   BAC_CLICKHOUSE_PORT: ['clickhouse', 'port'],
@@ -227,12 +234,12 @@ export interface LoadOptions {
 }
 
 /** Top-level sections whose port somebody chose; the others may move to a free port when theirs is taken. */
-export type ChosenPorts = ReadonlySet<'http' | 'health' | 'postgres' | 'clickhouse'>;
+export type ChosenPorts = ReadonlySet<'http' | 'sql' | 'health' | 'postgres' | 'clickhouse'>;
 
 /** The configuration and which ports in it were chosen rather than defaulted. See `loadConfig`. */
 export function loadConfigWithOrigin(options: LoadOptions = {}): { config: Config; chosen: ChosenPorts } {
   const { config, given } = load(options);
-  const sections = ['http', 'health', 'postgres', 'clickhouse'] as const;
+  const sections = ['http', 'sql', 'health', 'postgres', 'clickhouse'] as const;
   const isSet = (section: string): boolean =>
     typeof given[section] === 'object' && given[section] !== null && 'port' in given[section];
   return { config, chosen: new Set(sections.filter(isSet)) };

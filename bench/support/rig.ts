@@ -49,7 +49,7 @@ export async function openRig(
   pool.on('error', () => {}); // the rig is being torn down
   await migrateState(pool);
   const warehouse = createWarehouse({ url: clickhouse.url, user: 'bac', password, log: logger });
-  const env = { BAC_LOG_LEVEL: process.env.BAC_LOG_LEVEL ?? 'warn', BAC_HTTP_PORT: '0' };
+  const env = { BAC_LOG_LEVEL: process.env.BAC_LOG_LEVEL ?? 'warn', BAC_HTTP_PORT: '0', BAC_SQL_PORT: '0' };
   const config = loadConfig({
     cwd: dir,
     env: {

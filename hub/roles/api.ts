@@ -15,6 +15,7 @@ import { usesKafka } from '#stream';
 import { appsService, openApps, openRegistry } from '../apps/index.ts';
 import { createHttpServer, type HubServices } from '../http/index.ts';
 import { openSemantic } from '../semantic/index.ts';
+import { startSql } from '../sql/index.ts';
 import { readHubFile } from '../state/index.ts';
 import type { Role, RoleContext } from './context.ts';
 
@@ -44,12 +45,18 @@ export async function runApi(context: RoleContext): Promise<Role> {
     addresses: () => readHubFile(settings.stateRoot)?.addresses ?? {},
   });
   const { port } = await server.listen();
+  const sql = await startSql({ ...context, config: settings.config.sql, layer: semantic });
   // Beside the start: what a crash has interrupted is gone on with, an upgrade is followed.
   const settled = registry.settle();
   return {
-    facts: { port },
-    stats: () => ({ ...(apps ? { appsRevision: apps.revision() } : {}), semantic: semantic.status() }),
+    facts: { port, sqlPort: sql.port },
+    stats: () => ({
+      ...(apps ? { appsRevision: apps.revision() } : {}),
+      semantic: semantic.status(),
+      sqlConnections: sql.connections,
+    }),
     async stop() {
+      await sql.close();
       await server.close();
       await semantic.close();
       await registry.close();

@@ -123,6 +123,7 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
     return begin(unit);
   };
   const http = await httpPort(at);
+  const sql = await sqlPort(at);
   let started = false;
   if (!at.roles.includes('api')) addresses.health = await startHealth(at, () => started);
 
@@ -146,7 +147,11 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
     await claimLog(pool, identity, signal);
     const settings: RoleSettings = {
       version: at.version,
-      config: { ...config, http: { ...config.http, port: http.port } },
+      config: {
+        ...config,
+        http: { ...config.http, port: http.port },
+        sql: { ...config.sql, port: sql.port },
+      },
       postgresUrl,
       clickhouse: { url: clickhouse.url, user, password: clickhouse.password, cluster },
       logDir,
@@ -166,6 +171,8 @@ async function startAll(at: Starting): Promise<Record<string, string>> {
       const since = performance.now();
       const role = await startRoleUnit(name);
       if (name === 'api') addresses.http = addressOf(config.http.host, Number(role.facts.port ?? http.port));
+      if (name === 'api' && role.facts.sqlPort !== undefined)
+        addresses.sql = `${config.sql.host}:${role.facts.sqlPort}`;
       at.reporter.done(
         name,
         `ready (${seconds(since)})${name === 'api' ? movedNote(http.moved, config.http.port) : ''}`,
@@ -200,6 +207,12 @@ async function httpPort(at: Starting): Promise<{ port: number; moved: boolean }>
   const { http } = at.config;
   if (!at.roles.includes('api')) return { port: http.port, moved: false };
   return claimPort('the web page and API', http.port, at.chosen.has('http'), 'BAC_HTTP_PORT', http.host);
+}
+
+async function sqlPort(at: Starting): Promise<{ port: number; moved: boolean }> {
+  const { sql } = at.config;
+  if (!at.roles.includes('api')) return { port: sql.port, moved: false };
+  return claimPort('the SQL API', sql.port, at.chosen.has('sql'), 'BAC_SQL_PORT', sql.host);
 }
 
 async function startHealth(at: Starting, started: () => boolean): Promise<string> {

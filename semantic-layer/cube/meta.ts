@@ -2,6 +2,7 @@ import type { SemanticCube, SemanticJoin, SemanticMember, SemanticMeta } from '#
 
 interface CubeMember extends SemanticMember {
   readonly isVisible?: boolean;
+  readonly cumulativeTotal?: boolean;
 }
 interface CubeConfig extends Omit<SemanticCube, 'joins'> {
   readonly measures: readonly CubeMember[];
@@ -35,7 +36,8 @@ const memberOf = (member: CubeMember): SemanticMember => ({
   title: member.title,
   shortTitle: member.shortTitle,
   type: member.type,
-  ...optional(member, 'description', 'format', 'aggType', 'primaryKey', 'meta'),
+  ...optional(member, 'description', 'format', 'aggType', 'primaryKey', 'aliasMember', 'meta'),
+  ...(member.cumulative || member.cumulativeTotal ? { cumulative: true } : {}),
 });
 
 function optional<T extends object, K extends keyof T>(from: T, ...keys: K[]): Partial<Pick<T, K>> {

@@ -3,17 +3,17 @@ import { createServer, isIP, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Logger, Principal, SemanticLayer } from '#kernel';
 import { Catalogues } from './catalogue/catalogue.ts';
-import { DATABASE } from './catalogue/mirror.ts';
 import { SqlError, toSqlError } from './errors.ts';
 import { Engine } from './run/engine.ts';
 import { Connection } from './session/connection.ts';
 import { Session } from './session/session.ts';
+import { DATABASE } from './types.ts';
 import * as backend from './wire/backend.ts';
 import { FrontendBuffer, startupParameters } from './wire/frontend.ts';
 
 export interface SqlApiOptions {
   readonly layer: SemanticLayer;
-  /** Whoever signs in: user name and password (an API key). Null: refused. */
+  /** Whoever signs in: user name and password (an API key). Null: refused. Asked again before each statement. */
   readonly authenticate: (user: string, password: string, address: string) => Promise<Principal | null>;
   readonly host: string;
   /** 0 = any free one. */
@@ -127,11 +127,12 @@ async function greet(plain: Socket, options: SqlApiOptions, shared: Shared): Pro
   if (!started) return;
   const { socket, arrivals, parameters } = started;
   try {
-    const principal = await signIn(socket, arrivals, parameters, options);
+    const { principal, again } = await signIn(socket, arrivals, parameters, options);
     clearTimeout(late);
     const session = new Session(
       { layer: options.layer, engine: shared.engine, principal, maxRows: options.maxRows },
       shared.catalogues,
+      again,
     );
     applyStartup(session, parameters);
     arrivals.buffer.trusted();
@@ -247,7 +248,7 @@ async function signIn(
   arrivals: Arrivals,
   parameters: ReadonlyMap<string, string>,
   options: SqlApiOptions,
-): Promise<Principal> {
+): Promise<{ principal: Principal; again: () => Promise<Principal | null> }> {
   const user = parameters.get('user');
   if (!user) throw new SqlError('28000', 'no user name given');
   const database = parameters.get('database') ?? DATABASE;
@@ -260,7 +261,8 @@ async function signIn(
   socket.write(backend.askPassword());
   const message = await arrivals.until(() => arrivals.buffer.message());
   if (message.kind !== 'password') throw new SqlError('08P01', 'a password was expected');
-  const principal = await options.authenticate(user, message.password, address);
+  const again = (): Promise<Principal | null> => options.authenticate(user, message.password, address);
+  const principal = await again();
   if (!principal)
     throw new SqlError('28P01', `password authentication failed for user "${user}"`, {
       hint: 'The password is an API key: bac keys create.',
@@ -269,7 +271,7 @@ async function signIn(
     throw new SqlError('3D000', `database "${database}" does not exist`, {
       hint: `The database is "${DATABASE}".`,
     });
-  return principal;
+  return { principal, again };
 }
 
 /** Settings of the start-up message: by name, and as `-c name=value` in `options`. */

@@ -1,6 +1,8 @@
+import { createConnection } from 'node:net';
 import { DatabaseError } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PASSWORD, type TestSqlApi, testSqlApi } from './testing/index.ts';
+import { PASSWORD, PRINCIPAL, type TestSqlApi, testSqlApi } from './testing/index.ts';
+import { CHARTS } from './testing/recorded.ts';
 
 let server: TestSqlApi;
 beforeAll(async () => {
@@ -172,4 +174,70 @@ test('more rows than allowed are an error, never a part of them', async () => {
   await expect(client.query('SELECT id FROM orders')).rejects.toMatchObject({ code: '54000' });
   expect((await client.query('SELECT id FROM orders LIMIT 10')).rowCount).toBe(10);
   expect((await client.query('SELECT status, MEASURE(count) FROM orders GROUP BY 1')).rowCount).toBe(5);
+});
+
+test('a key that ends while a connection lives ends it with the next statement', async () => {
+  let valid = true;
+  await using ending = await testSqlApi({ authenticate: async () => (valid ? PRINCIPAL : null), rows: 5 });
+  const client = await ending.client();
+  client.on('error', () => undefined);
+  await client.query('SELECT 1');
+  valid = false;
+  await expect(client.query('SELECT MEASURE(count) FROM orders')).rejects.toMatchObject({ code: '57P01' });
+});
+
+test('a request to cancel ends the statement, and the connection goes on', async () => {
+  const started = Promise.withResolvers<void>();
+  await using slow = await testSqlApi({ rows: 5 });
+  const { load } = slow.layer;
+  Object.assign(slow.layer, {
+    load: async (...args: Parameters<typeof load>) => {
+      if (args[1].measures?.includes('orders.units')) {
+        started.resolve();
+        await new Promise<void>((_, reject) =>
+          args[2]!.signal!.addEventListener('abort', () => reject(new Error('aborted'))),
+        );
+      }
+      return load(...args);
+    },
+  });
+  await using client = await slow.client();
+  const waiting = client.query('SELECT MEASURE(units) FROM orders').catch((error: unknown) => error);
+  await started.promise;
+  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
+  const request = Buffer.alloc(16);
+  for (const [at, value] of [16, 80877102, processID, secretKey].entries())
+    request.writeInt32BE(value, at * 4);
+  createConnection(slow.api.port, '127.0.0.1').end(request);
+  expect(await waiting).toMatchObject({ code: '57014' });
+  expect((await client.query('SELECT MEASURE(count) AS n FROM orders')).rows).toEqual([{ n: '5' }]);
+});
+
+test('broken messages end the connection, and nothing else', async () => {
+  for (const bytes of [
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    Buffer.from([0, 0, 0, 8, 0, 9, 0, 0]),
+    Buffer.alloc(4),
+  ]) {
+    const socket = createConnection(server.api.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.end(bytes);
+    socket.resume();
+    await new Promise((resolve) => socket.once('close', resolve));
+  }
+  expect(await rows('SELECT 1')).toEqual([[1]]);
+});
+
+test.each(CHARTS)('$tool, as it writes it: $what', async ({ sql }) => {
+  expect((await rows(sql)).length).toBeGreaterThan(0);
+});
+
+test('a sub-query that only picks columns is the view itself', async () => {
+  const found = await rows(
+    'SELECT town, AVG(mean) FROM (SELECT city AS town, average AS mean FROM (SELECT * FROM sales) AS s) AS t GROUP BY 1 ORDER BY 1',
+  );
+  const expected = await truth(
+    'SELECT city, avg(amount) FROM data.orders o LEFT JOIN data.customers c ON c.id = o.customer_id GROUP BY 1 ORDER BY 1',
+  );
+  expect(numbers(found)).toEqual(numbers(expected));
 });

@@ -107,3 +107,9 @@ export const TYPE_NAMES: Readonly<Record<SqlType, string>> = {
   interval: 'interval',
   unknown: 'unknown',
 };
+
+/** Database name every session sees. */
+export const DATABASE = 'bac';
+
+/** Version of the catalogue's PostgreSQL, which decides what clients ask it. */
+export const SERVER_VERSION = '18.6';

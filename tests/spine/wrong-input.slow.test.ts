@@ -70,13 +70,18 @@ describe('wrong input before anything runs', () => {
     refused(await runBac(['up'], {}, cwd), /bac\.yaml:2[\s\S]*orders/);
     rmSync(join(cwd, 'bac.yaml'));
   });
-  test.each(['BAC_HTTP_PORT', 'BAC_POSTGRES_PORT', 'BAC_CLICKHOUSE_PORT'])(
+  test.each(['BAC_HTTP_PORT', 'BAC_SQL_PORT', 'BAC_POSTGRES_PORT', 'BAC_CLICKHOUSE_PORT'])(
     'a chosen port that is taken (%s)',
     async (variable) => {
       const server = createServer();
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const { port } = server.address() as { port: number };
-      const free = { BAC_HTTP_PORT: '0', BAC_POSTGRES_PORT: '0', BAC_CLICKHOUSE_PORT: '0' };
+      const free = {
+        BAC_HTTP_PORT: '0',
+        BAC_SQL_PORT: '0',
+        BAC_POSTGRES_PORT: '0',
+        BAC_CLICKHOUSE_PORT: '0',
+      };
       const result = await runBac(['up', '--no-demo'], { ...free, [variable]: String(port) }, cwd);
       refused(result, new RegExp(`${port}[\\s\\S]*${variable}`));
       server.close();

@@ -35,6 +35,7 @@ export function startContainer(
         BAC_LOG_TO: 'stdout',
         BAC_DEMO: 'false',
         BAC_HTTP_PORT: '0',
+        BAC_SQL_PORT: '0',
         BAC_HEALTH_PORT: '0',
         ...env,
       },

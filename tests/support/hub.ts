@@ -67,6 +67,7 @@ export async function testHub(options: TestHubOptions = {}): Promise<TestHub> {
   const env = {
     BAC_STATE_DIR: stateDir,
     BAC_HTTP_PORT: '0',
+    BAC_SQL_PORT: '0',
     BAC_POSTGRES_PORT: '0',
     BAC_CLICKHOUSE_PORT: '0',
     ...options.env,

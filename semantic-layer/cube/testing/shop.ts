@@ -1,11 +1,4 @@
-import {
-  type AccessProfile,
-  everythingProfile,
-  type ModelFile,
-  type Principal,
-  silentLogger,
-  type Warehouse,
-} from '#kernel';
+import { everythingProfile, type ModelFile, type Principal, silentLogger, type Warehouse } from '#kernel';
 import type { TableClock } from '../../results/index.ts';
 import { type CubeLayer, type CubeOptions, createCubeLayer } from '../layer.ts';
 
@@ -80,15 +73,12 @@ export function shopLayer(
   clock: TableClock,
   more: Partial<CubeOptions> = {},
 ): CubeLayer {
-  const profile: AccessProfile = {
-    ...everythingProfile([]),
-    params: ({ tenant }) => ({ bac_tenant: tenant ?? '' }),
-  };
   return createCubeLayer({
     warehouse,
     clock,
     logger: silentLogger(),
-    profileOf: () => Promise.resolve(profile),
+    profileOf: () =>
+      Promise.resolve({ ...everythingProfile([]), params: ({ tenant }) => ({ bac_tenant: tenant ?? '' }) }),
     models: () => Promise.resolve(MODEL),
     ...more,
   });

@@ -1,9 +1,6 @@
 import { pgIdent } from '#kernel';
 import type { Model, Relation } from '../compile/relation.ts';
-import type { SqlType } from '../types.ts';
-
-/** Database name every session sees. */
-export const DATABASE = 'bac';
+import { DATABASE, type SqlType } from '../types.ts';
 
 /** Who asks: it owns nothing and reads everything there is, which is empty tables. */
 export const READER = 'bac_reader';

@@ -1,5 +1,5 @@
 import { refused, SqlError } from '../errors.ts';
-import { typeNamed } from '../types.ts';
+import { DATABASE, SERVER_VERSION, typeNamed } from '../types.ts';
 import { aggregate, isAggregate } from './aggregates.ts';
 import { type Node, names, unwrap } from './ast.ts';
 import { canonical } from './canonical.ts';
@@ -11,7 +11,7 @@ import type { Governed } from './governed.ts';
 import { binary, comparable, like, noOperator } from './operators.ts';
 import { resolve } from './scope.ts';
 import { sublink } from './sublinks.ts';
-import { castToDate, dateTrunc, extract, toChar } from './times.ts';
+import { castToDate, dateTrunc, extract, parsedTime, toChar } from './times.ts';
 import { window } from './windows.ts';
 
 /** Compiles an expression; nothing that is not named here reaches the engine. Errors: SqlError. */
@@ -322,6 +322,15 @@ function call(node: Extract<Node, { FuncCall: unknown }>, env: Env): Expr {
       const cut = castToDate(node, env);
       return cut ?? cast(expression(args[0]!, env), 'date', [], env.params);
     }
+    case 'to_timestamp':
+    case 'to_date':
+      return parsedTime(name, args);
+    case 'version':
+      return constant(`PostgreSQL ${SERVER_VERSION} (BAC Hub SQL API)`, 'text');
+    case 'current_schema':
+      return constant('public', 'text');
+    case 'current_database':
+      return constant(DATABASE, 'text');
     case 'now':
     case 'transaction_timestamp':
     case 'statement_timestamp':

@@ -4,6 +4,7 @@ import { type Node, names, unwrap } from './ast.ts';
 import type { Env } from './env.ts';
 import type { Expr } from './expr.ts';
 import { condition } from './expressions.ts';
+import { flattened, type PushAll } from './flatten.ts';
 import { Governed } from './governed.ts';
 import { comparable } from './operators.ts';
 import type { Model } from './relation.ts';
@@ -24,6 +25,7 @@ export interface FromContext {
   /** Name for the next table or sub-query. */
   fresh(): string;
   governed(made: Governed): void;
+  push: PushAll;
   select(node: Node, outer: Scope | null): { sql: string; columns: readonly OutputColumn[] };
 }
 
@@ -53,6 +55,10 @@ function fromItem(item: Node, context: FromContext): From {
     const { subquery, alias, lateral } = item.RangeSubselect;
     if (lateral)
       throw refused('LATERAL is not served.', 'Join with a sub-query that has its own conditions.');
+    if (subquery && 'SelectStmt' in subquery && !alias?.colnames) {
+      const made = flattened(subquery.SelectStmt, context.model, context.ctes, context.fresh(), context.push);
+      if (made) return ofGoverned(made, alias?.aliasname ?? '', context);
+    }
     const made = context.select(subquery!, null);
     return derived(made.columns, `(${made.sql})`, alias?.aliasname ?? '', names(alias?.colnames), context);
   }
@@ -102,7 +108,10 @@ function table(range: Extract<Node, { RangeVar: unknown }>['RangeVar'], context:
   }
   if (renamed.length > 0)
     throw refused('Columns of a cube cannot be renamed in FROM.', 'SELECT column AS name in a sub-query.');
-  const governed = new Governed(relation, context.fresh());
+  return ofGoverned(new Governed(relation, context.fresh()), alias, context);
+}
+
+function ofGoverned(governed: Governed, alias: string, context: FromContext): From {
   context.governed(governed);
   const source: Source = { alias, sql: `"${governed.alias}"`, columns: [], governed };
   return single(source, () => `"${governed.table}" AS "${governed.alias}"`);

@@ -45,7 +45,8 @@ export function pushLimit(governed: Governed, wish: Wish): void {
     if (!one) return;
     order.push(one);
   }
-  governed.limit = limit + offset;
+  // LIMIT 0, as tools probe for columns with, is left to the engine: questions take at least one row.
+  governed.limit = Math.max(limit + offset, 1);
   governed.order = order;
 }
 

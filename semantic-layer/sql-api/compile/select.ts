@@ -5,7 +5,7 @@ import { settle } from './coerce.ts';
 import type { Env, Groups, StatementContext } from './env.ts';
 import type { Expr } from './expr.ts';
 import { condition, expression } from './expressions.ts';
-import { pushable } from './filters.ts';
+import { type Pushed, pushable } from './filters.ts';
 import { type From, fromItems } from './from.ts';
 import type { Governed } from './governed.ts';
 import { groupBy, groupNodes } from './grouping.ts';
@@ -48,6 +48,8 @@ export function selectBlock(
     ...{ model: context.model, ctes },
     fresh: () => context.fresh(),
     governed: (made) => context.governed(made),
+    push: (where, inner) =>
+      pushAll(where, { scope: inner, params, statement: context, groups: null, aggregates: false }),
     select: (node, around) =>
       context.compileSelect((node as { SelectStmt: Select }).SelectStmt, around, ctes, params),
   });
@@ -147,13 +149,21 @@ function targetsOf(node: Node): Target[] {
   return [{ node: val!, name: name ?? nameOf(val!) }];
 }
 
+/** All conditions of a sub-query that is taken for its cube; false: one of them is the engine's. */
+function pushAll(where: Node, env: Env): boolean {
+  return conjuncts(where).every((node) => take(pushable(node, env, expression)));
+}
+
+function take(pushed: Pushed | null): boolean {
+  if (pushed?.segment !== undefined) pushed.governed.segments.push(pushed.segment);
+  else if (pushed) pushed.governed.filters.push(pushed.filter);
+  return pushed !== null;
+}
+
 function pushFilters(where: Node | undefined, from: From, env: Env): Node[] {
   const residual: Node[] = [];
   for (const node of conjuncts(where)) {
-    const pushed = from.inner ? pushable(node, env, expression) : null;
-    if (!pushed) residual.push(node);
-    else if (pushed.segment !== undefined) pushed.governed.segments.push(pushed.segment);
-    else pushed.governed.filters.push(pushed.filter);
+    if (!take(from.inner ? pushable(node, env, expression) : null)) residual.push(node);
   }
   return residual;
 }

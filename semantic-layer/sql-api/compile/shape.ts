@@ -64,12 +64,13 @@ export function shapeOf(block: Block, governed: Governed, env: Env, model: Model
       measures.push({ member: measure.member, call });
       continue;
     }
-    const { funcname, args = [], agg_star: star, agg_distinct: distinct } = call.FuncCall;
+    const { funcname, args = [], agg_distinct: distinct } = call.FuncCall;
     const name = names(funcname).at(-1)!;
-    if (!star) overDimensions = true;
+    const plain = countsRows(call);
+    if (!plain) overDimensions = true;
     const once = INSENSITIVE.has(name) || distinct === true;
     if (!once && (!WEIGHTED.has(name) || !governed.relation.count)) needsRows = true;
-    if (!once && !star && governed.relation.view) throw multiplied(name, governed);
+    if (!once && !plain && governed.relation.view) throw multiplied(name, governed);
     if (call.FuncCall.agg_order) needsRows = true;
     for (const arg of args) grain.add(arg);
   }
@@ -90,13 +91,17 @@ export function shapeOf(block: Block, governed: Governed, env: Env, model: Model
     if (
       governed.relation.view &&
       governed.relation.count &&
-      calls.some((call) => call.FuncCall.agg_star) &&
+      calls.some(countsRows) &&
       !addsUp(governed.relation.count, grain.slots, governed, model)
     )
       throw notAdditive(governed.relation.count, governed, grain);
   }
   governed.groupAt(direct, grain.slots);
 }
+
+/** COUNT(*), COUNT(1), SUM(1). */
+const countsRows = ({ FuncCall: { agg_star: star, args = [] } }: Call): boolean =>
+  star === true || (args.length > 0 && args.every((arg) => 'A_Const' in arg));
 
 const multiplied = (name: string, { relation }: Governed): Error =>
   refused(
@@ -150,8 +155,13 @@ class Grain {
   }
   /** The node is one slot as it stands. */
   isSlot(node: Node): boolean {
-    if ('ColumnRef' in node) return true;
-    return timeTerm(node, this.#env)?.whole === true;
+    if ('ColumnRef' in node || timeTerm(node, this.#env)?.whole === true) return true;
+    // A cut time cast to a date or timestamp tells the same groups apart, if it is cut no finer than that.
+    if (!('TypeCast' in node) || !node.TypeCast.arg) return false;
+    const to = names(node.TypeCast.typeName?.names).at(-1) ?? '';
+    const term = timeTerm(node.TypeCast.arg, this.#env);
+    if (!term?.whole) return false;
+    return /^timestamp(tz)?$/.test(to) || (to === 'date' && !/^(second|minute|hour)$/.test(term.granularity));
   }
   /** All dimensions below a node, times as coarse as the node uses them. */
   add(node: Node): void {

@@ -1,6 +1,6 @@
 import { refused, SqlError } from '../errors.ts';
 import { type Node, stringOf } from './ast.ts';
-import { implicit, literal } from './coerce.ts';
+import { constant, implicit, literal } from './coerce.ts';
 import type { Compile, Env } from './env.ts';
 import type { Expr } from './expr.ts';
 import type { Governed } from './governed.ts';
@@ -159,4 +159,16 @@ export function toChar(args: readonly Node[], env: Env, compile: Compile): Expr 
     );
   const format = parts.map((part) => PATTERNS[part] ?? part.replaceAll('"', '')).join('');
   return { sql: `strftime(${value.sql}, ${literal(format)})`, type: 'text' };
+}
+
+/** to_timestamp('...', pattern) and to_date of constants, as tools write bounds of time. */
+export function parsedTime(name: string, args: readonly Node[]): Expr {
+  const [text, pattern] = [stringOf(args[0]), stringOf(args[1])];
+  const served = name === 'to_date' ? /^YYYY-MM-DD$/ : /^YYYY-MM-DD( HH24:MI:SS(\.(US|MS))?)?$/;
+  if (args.length !== 2 || text === null || pattern === null || !served.test(pattern))
+    throw refused(
+      `${name} is served for constants and the plain patterns only.`,
+      "TIMESTAMP '2024-01-31 12:00:00'",
+    );
+  return constant(text, name === 'to_date' ? 'date' : 'timestamptz');
 }

@@ -106,6 +106,7 @@ export class Connection {
       this.#running.abort();
     }, limit);
     try {
+      await this.#session.renew();
       await act();
       return true;
     } catch (thrown) {
@@ -117,7 +118,9 @@ export class Connection {
       else if (error.cause !== undefined)
         this.#log.debug({ error: causeOf(error.cause), state: error.sqlstate }, 'a statement was refused');
       if (this.#session.transaction === 'T') this.#session.transaction = 'E';
-      this.#write(backend.errorResponse(error));
+      if (error.sqlstate === '57P01' && this.#socket.writable)
+        this.#socket.end(backend.errorResponse(error, 'FATAL'));
+      else this.#write(backend.errorResponse(error));
       return false;
     } finally {
       clearTimeout(timer);
@@ -275,7 +278,7 @@ export class Connection {
   }
 
   #write(bytes: Buffer): void {
-    if (!this.#socket.destroyed) this.#socket.write(bytes);
+    if (this.#socket.writable) this.#socket.write(bytes);
   }
 }
 

@@ -15,8 +15,9 @@ import { Settings } from './settings.ts';
 /** What the statements of one client mean: settings, cursors, the transaction it believes to be in. */
 export class Session {
   readonly settings: Settings;
-  readonly principal: Principal;
-  readonly #context: RunContext;
+  readonly #context: RunContext & { principal: Principal };
+  /** Who the client is now; null once it is nobody any more. */
+  readonly #whoIsIt: () => Promise<Principal | null>;
   readonly #catalogues: Catalogues;
   readonly #cursors = new Cursors();
   /** Statements of PREPARE. */
@@ -26,11 +27,19 @@ export class Session {
   /** Tells the client of a setting that has changed. */
   onSetting: (name: string, value: string) => void = () => undefined;
 
-  constructor(context: RunContext, catalogues: Catalogues) {
-    this.#context = context;
+  constructor(context: RunContext, catalogues: Catalogues, whoIsIt: () => Promise<Principal | null>) {
+    this.#context = { ...context };
+    this.#whoIsIt = whoIsIt;
     this.#catalogues = catalogues;
-    this.principal = context.principal;
     this.settings = new Settings(context.principal.user);
+  }
+
+  /** Before each statement: keys end and rights change while connections live. Errors: 57P01. */
+  async renew(): Promise<void> {
+    const principal = await this.#whoIsIt();
+    if (!principal)
+      throw new SqlError('57P01', 'the key is not valid any more', { hint: 'Connect with another one.' });
+    this.#context.principal = principal;
   }
 
   /** Statements of a text. Errors: 42601. */
@@ -99,7 +108,7 @@ export class Session {
   }
 
   async #select(statement: Statement, oids: readonly number[]): Promise<Plan> {
-    const model = modelOf(await this.#context.layer.meta(this.principal));
+    const model = modelOf(await this.#context.layer.meta(this.#context.principal));
     const toCatalogue = (): Plan => cataloguePlan(statement, oids, this.#context, this.#catalogues);
     if (destination(statement.node, model) === 'catalogue') return toCatalogue();
     const plan = semanticPlan(statement.node, oids, this.#context, (answer) => this.#note(answer));
@@ -248,13 +257,13 @@ export class Session {
     return {
       describe: async () => ({ params: [], fields }),
       open: async () => {
-        const model = modelOf(await this.#context.layer.meta(this.principal));
+        const model = modelOf(await this.#context.layer.meta(this.#context.principal));
         const made = compile(node, {
           model,
           types: [],
           values: [],
           now: new Date().toISOString().replace('T', ' ').replace('Z', ''),
-          user: this.principal.user,
+          user: this.#context.principal.user,
           known: new Map(),
         });
         const lines = [

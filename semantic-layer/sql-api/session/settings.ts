@@ -1,7 +1,5 @@
 import { SqlError } from '../errors.ts';
-
-/** Version of the catalogue's PostgreSQL, which decides what clients ask it. */
-export const SERVER_VERSION = '18.6';
+import { SERVER_VERSION } from '../types.ts';
 
 const DEFAULTS: Readonly<Record<string, string>> = {
   application_name: '',
