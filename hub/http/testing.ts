@@ -123,7 +123,7 @@ export async function testHub(
   const webRoot = join(stateDir, 'web');
   writeWebApp(webRoot);
   const semantic = options.semantic
-    ? await openSemantic({ ...common, warehouse, apps: () => options.apps ?? [] })
+    ? await openSemantic({ ...common, warehouse, apps: () => options.apps ?? [], limits: config.semantic })
     : null;
   stack.defer(async () => semantic?.close());
   const http = createHttpServer({

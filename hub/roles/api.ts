@@ -25,7 +25,11 @@ const WEB_ROOT = fileURLToPath(new URL('../../dashboards/web/dist', import.meta.
 export async function runApi(context: RoleContext): Promise<Role> {
   const { settings } = context;
   const registry = openRegistry({ ...context, postgresUrl: settings.postgresUrl });
-  const semantic = await openSemantic({ ...context, apps: () => apps?.apps() ?? [] });
+  const semantic = await openSemantic({
+    ...context,
+    apps: () => apps?.apps() ?? [],
+    limits: settings.config.semantic,
+  });
   const apps = await openApps({
     ...context,
     postgresUrl: settings.postgresUrl,

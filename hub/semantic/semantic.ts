@@ -1,9 +1,18 @@
 import type { Pool } from 'pg';
 import { type App, createWarehouseAccess, describeEntities, type WarehouseAccess } from '#apps';
-import { type ChangeLog, type Logger, type Registry, toHubError, type Warehouse } from '#kernel';
+import {
+  type AccessProfile,
+  type ChangeLog,
+  type Config,
+  type Logger,
+  type Registry,
+  toHubError,
+  type Warehouse,
+} from '#kernel';
 import {
   type CubeLayer,
   createCubeLayer,
+  createQueryLimits,
   generateModel,
   type ModelInput,
   readModelFiles,
@@ -21,6 +30,7 @@ export interface SemanticOptions {
   readonly logger: Logger;
   /** Definitions in force. */
   readonly apps: () => readonly App[];
+  readonly limits: Config['semantic'];
 }
 
 /** What the models are made of, read anew when it is out of date. */
@@ -81,6 +91,14 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
     return following;
   };
 
+  const told = new WeakSet<AccessProfile>();
+  const tellUnreadable = (access: WarehouseAccess, profile: AccessProfile): void => {
+    if (told.has(profile)) return;
+    told.add(profile);
+    for (const { entity, reason } of access.unreadable(profile))
+      logger.warn({ entity, profile: profile.id }, `not in the semantic layer for some roles: ${reason}`);
+  };
+
   const clock = await openClock({
     ...options,
     onReshaped: () => void follow(),
@@ -89,7 +107,14 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
     warehouse: options.warehouse,
     clock,
     logger,
-    profileOf: async (principal) => (await current()).access.profileOf(principal),
+    profileOf: async (principal) => {
+      const { access } = await current();
+      const profile = access.profileOf(principal);
+      tellUnreadable(access, profile);
+      return profile;
+    },
+    admit: createQueryLimits({ warehouse: options.warehouse, limits: options.limits, logger }),
+    maxSeconds: options.limits.maxSeconds,
     models: async (profile) => generateModel((await current()).input, profile),
   });
   return {

@@ -42,12 +42,12 @@ export interface Vault {
 }
 
 /** A hub that serves the vault, for the tests of one file; what it gives is there once they run. */
-export function vaultHub(): Vault {
+export function vaultHub(options: { readonly semantic?: boolean } = {}): Vault {
   let hub: TestHub;
   let facts: Facts;
   const keys = new Map<string, string>();
   beforeAll(async () => {
-    hub = await testHub({ apps: [APP!] });
+    hub = await testHub({ apps: [APP!], ...options });
     for (const tenant of TENANTS) await addTenant(hub.pool, { id: tenant, name: tenant });
     for (const { role, tenant } of CASES)
       keys.set(`${role} ${tenant}`, await createApiKey(hub.pool, principalOf(role, tenant)));
