@@ -6,6 +6,7 @@ import { connectCommand } from './commands/connect.ts';
 import { deadLettersCommand } from './commands/deadletters.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { keysCommand } from './commands/keys.ts';
+import { modelCommand } from './commands/model.ts';
 import { queryCommand } from './commands/query.ts';
 import { sqlCommand } from './commands/sql.ts';
 import { statusCommand } from './commands/status.ts';
@@ -30,6 +31,7 @@ export function buildCli(version: string, extra: readonly Command[] = []): Comma
     deadLettersCommand(),
     sqlCommand(),
     queryCommand(),
+    modelCommand(),
     doctorCommand(),
     configCommand(),
     tenantsCommand(),

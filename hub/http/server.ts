@@ -27,6 +27,7 @@ import { deliveryRoutes } from './routes/deliveries.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { meRoutes } from './routes/me.ts';
+import { type ModelChecker, modelRoutes } from './routes/model.ts';
 import { oidcRoutes } from './routes/oidc.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { sourceRoutes } from './routes/sources.ts';
@@ -51,7 +52,7 @@ export interface HttpServerOptions {
   /** Serves the apps' records over REST and GraphQL; absent: this server has none. */
   readonly apps?: AppsSurface;
   /** Answers questions about metrics; absent: this server has no semantic layer. */
-  readonly semantic?: CubeLayer;
+  readonly semantic?: CubeLayer & ModelChecker;
   /** Folder of the built web app (`dashboards/web/dist`). */
   readonly webRoot: string;
   /** Default: made from `config` and `sessionSecret`. */
@@ -126,6 +127,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     ...auditRoutes(context),
     ...doctorRoutes(context),
     ...cubeRoutes({ identity, semantic: options.semantic ?? null }),
+    ...modelRoutes(options.semantic ?? null),
     ...(surface?.routes ?? []),
   ];
   const app: FastifyInstance = Fastify({

@@ -5,20 +5,24 @@ import {
   type ChangeLog,
   type Config,
   type Logger,
+  type ModelFile,
   type Registry,
   toHubError,
   type Warehouse,
 } from '#kernel';
 import {
+  type CheckReport,
   type CubeLayer,
   createCubeLayer,
   createQueryLimits,
   generateModel,
   type ModelInput,
   readModelFiles,
+  readModelTests,
   SHIPPED_MODEL,
 } from '#semantic';
 import { OPERATIONAL_SOURCE } from '../apps/index.ts';
+import { checkHubModel } from './check.ts';
 import { openClock } from './clock.ts';
 import { readTables } from './tables.ts';
 
@@ -43,6 +47,8 @@ interface World {
 export interface HubSemantic extends CubeLayer {
   /** Everything is read anew, and every model in use follows. */
   reload(): Promise<void>;
+  /** Checks the model in force, with these files in it, over the tables of this hub; see `checkHubModel`. */
+  check(files: readonly ModelFile[], tests: readonly ModelFile[]): Promise<CheckReport>;
 }
 
 /** Opens the semantic layer. Nothing is read, and nothing of Cube loaded, before the first question. */
@@ -120,6 +126,14 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
   return {
     ...layer,
     reload: follow,
+    check: async (files, tests) =>
+      checkHubModel({
+        warehouse: options.warehouse,
+        logger,
+        input: (await current()).input,
+        files,
+        tests: [...(await readModelTests(SHIPPED_MODEL)), ...tests],
+      }),
     async close() {
       await clock.close();
       again = false;

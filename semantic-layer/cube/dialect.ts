@@ -21,7 +21,7 @@ type DialectClass = new (compilers: object, options: object) => BaseDialect;
 
 /** The condition is constant to ClickHouse, which leaves one branch of the two before anything runs. */
 const byType = (field: string, date: string, instant: string): string =>
-  `if(match(toTypeName(${field}), '^(Nullable.|LowCardinality.)*Date(32)?[)]*$'), ${date}, ${instant})`;
+  `if(match(toTypeName(${field}), '^(Nullable.|LowCardinality.)*Date(32|)[)]*$'), ${date}, ${instant})`;
 
 /** Cube ends a range at the last millisecond; the warehouse has microseconds. */
 const end = (at: string): string => `${at} + toIntervalMicrosecond(999)`;

@@ -77,6 +77,9 @@ test('a hidden column of a joined table takes the members of others with it; a h
   expect(membersOf(profileOf({ 'business.crm.customer.kind': { mode: 'hidden' } }), 'sales')).not.toContain(
     'vip_revenue',
   );
+  const withoutJoin = profileOf({ 'business.crm.order.customer_id': { mode: 'hidden' } });
+  expect(membersOf(withoutJoin, 'sales')).not.toContain('vip_revenue');
+  expect(membersOf(withoutJoin, 'sales')).toContain('revenue');
   const withoutKey = buildModel(input, profileOf({ 'business.crm.customer.id': { mode: 'hidden' } }));
   expect(withoutKey.model.cubes.find(({ name }) => name === 'sales')!.joins).toEqual([]);
   expect(withoutKey.model.views[0]!.cubes.map(({ join_path }) => join_path)).toEqual(['sales']);

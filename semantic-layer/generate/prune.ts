@@ -36,13 +36,26 @@ interface Known {
   readonly cubes: ReadonlyMap<string, Cube>;
   readonly names: ReadonlySet<string>;
   readonly members: ReadonlyMap<string, ReadonlySet<string>>;
+  /** By cube, those its joins lead to, by way of others, too. */
+  readonly reach: (cube: string) => ReadonlySet<string>;
 }
 
 const memberNames = (cube: Cube): Set<string> =>
   new Set([...cube.dimensions, ...cube.measures, ...cube.segments].map(({ name }) => name));
 
 function index(cubes: readonly Cube[]): Known {
+  const joins = new Map(cubes.map((cube) => [cube.name, cube.joins.map(({ name }) => name)]));
+  const reached = new Map<string, ReadonlySet<string>>();
+  const reach = (cube: string): ReadonlySet<string> => {
+    const known = reached.get(cube);
+    if (known) return known;
+    const found = new Set([cube]);
+    for (const name of found) for (const next of joins.get(name) ?? []) found.add(next);
+    reached.set(cube, found);
+    return found;
+  };
   return {
+    reach,
     cubes: new Map(cubes.map((cube) => [cube.name, cube])),
     names: new Set(cubes.map(({ name }) => name)),
     members: new Map(cubes.map((cube) => [cube.name, memberNames(cube)])),
@@ -91,6 +104,9 @@ const rollUpMembers = (one: PreAggregation): string[] =>
 
 function firstMissing(sql: string, cube: Cube, known: Known, member?: Member): string | null {
   const { columns, members } = referencesOf(sql, known.names);
+  const near = known.reach(cube.name);
+  for (const [name] of [...columns, ...members])
+    if (name !== 'CUBE' && !near.has(name)) return known.names.has(name) ? `${cube.name} -> ${name}` : name;
   for (const [name, column] of columns) {
     const target = name === 'CUBE' ? cube : known.cubes.get(name);
     if (!target || (target.columns !== null && !target.columns.has(column))) return `${name}.${column}`;

@@ -1,4 +1,11 @@
-import { everythingProfile, type ModelFile, type Principal, silentLogger, type Warehouse } from '#kernel';
+import {
+  type AccessProfile,
+  everythingProfile,
+  type ModelFile,
+  type Principal,
+  silentLogger,
+  type Warehouse,
+} from '#kernel';
 import type { TableClock } from '../../results/index.ts';
 import { type CubeLayer, type CubeOptions, createCubeLayer } from '../layer.ts';
 
@@ -73,12 +80,15 @@ export function shopLayer(
   clock: TableClock,
   more: Partial<CubeOptions> = {},
 ): CubeLayer {
+  const profile: AccessProfile = {
+    ...everythingProfile([]),
+    params: ({ tenant }) => ({ bac_tenant: tenant ?? '' }),
+  };
   return createCubeLayer({
     warehouse,
     clock,
     logger: silentLogger(),
-    profileOf: () =>
-      Promise.resolve({ ...everythingProfile([]), params: ({ tenant }) => ({ bac_tenant: tenant ?? '' }) }),
+    profileOf: () => Promise.resolve(profile),
     models: () => Promise.resolve(MODEL),
     ...more,
   });
