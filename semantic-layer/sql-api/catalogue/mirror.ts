@@ -45,7 +45,8 @@ export function mirror(model: Model): string {
     ...[...model.relations.values()].flatMap(relation),
     `CREATE ROLE ${READER} NOLOGIN`,
     `GRANT USAGE ON SCHEMA public TO ${READER}`,
-    `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${READER}`,
+    // With SELECT alone, information_schema.table_constraints would hide the keys.
+    `GRANT SELECT, REFERENCES ON ALL TABLES IN SCHEMA public TO ${READER}`,
     'SET allow_system_table_mods = on',
     `UPDATE pg_database SET datname = '${DATABASE}' WHERE datname = current_database()`,
     'SET default_transaction_read_only = on',

@@ -215,6 +215,11 @@ export class Connection {
   }
 
   async #describePortal(name: string): Promise<void> {
+    const cursor = this.#portals.has(name) ? undefined : this.#session.cursorFields(name);
+    if (cursor) {
+      this.#write(backend.rowDescription(cursor, []));
+      return;
+    }
     const portal = this.#portal(name);
     const { fields } = await portal.plan.describe();
     this.#write(fields ? backend.rowDescription(fields, portal.bound.resultFormats) : backend.noData());

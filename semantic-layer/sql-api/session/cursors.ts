@@ -1,5 +1,6 @@
 import type { Node } from '../compile/ast.ts';
 import { SqlError } from '../errors.ts';
+import type { Field } from '../wire/backend.ts';
 import { type Bound, type Cells, type Opened, type Plan, TEXT } from './plan.ts';
 
 interface Cursor {
@@ -48,6 +49,11 @@ export class Cursors {
         return { fields: null, rows: null, tag: () => `${word} ${moved}`, notices: [] };
       },
     };
+  }
+
+  /** Columns of an open cursor; undefined: there is none of this name. */
+  fields(name: string): readonly Field[] | undefined {
+    return this.#open.get(name)?.opened.fields ?? undefined;
   }
 
   async close(name: string | null): Promise<void> {

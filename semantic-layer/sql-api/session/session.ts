@@ -6,6 +6,7 @@ import { refused, SqlError } from '../errors.ts';
 import { queryOf } from '../run/load.ts';
 import type { Answer, RunContext } from '../run/statement.ts';
 import { fieldOf } from '../types.ts';
+import type { Field } from '../wire/backend.ts';
 import { Cursors } from './cursors.ts';
 import { command, listed, type Plan, TEXT } from './plan.ts';
 import { type Catalogues, cataloguePlan, semanticPlan } from './plans.ts';
@@ -278,6 +279,11 @@ export class Session {
         };
       },
     };
+  }
+
+  /** Columns of a cursor of SQL, which clients describe like a portal. */
+  cursorFields(name: string): readonly Field[] | undefined {
+    return this.#cursors.fields(name);
   }
 
   async end(): Promise<void> {
