@@ -368,7 +368,8 @@ describe('a crash', () => {
       await registry.apply([first], by);
       await addItem('one');
     }
-  });
+    // A process for each step of the plan.
+  }, 300_000);
 
   test('of a new app, settled when the hub starts again', async () => {
     await applyElsewhere({ files: [shop('')], killAt: 2 });
