@@ -1,8 +1,14 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Pool } from 'pg';
 import type { z } from 'zod';
-import { allows, audit, HubError, type Principal, type Scope, toHubError } from '#kernel';
-import { administers, assertNotTenantBound, type Identity, unauthorised } from '../identity/index.ts';
+import { allows, audit, type Principal, type Scope, toHubError } from '#kernel';
+import {
+  administers,
+  assertNotTenantBound,
+  forbidden,
+  type Identity,
+  unauthorised,
+} from '../identity/index.ts';
 
 export type Shape = z.ZodObject | undefined;
 type Parsed<S extends Shape> = S extends z.ZodObject ? z.output<S> : Record<string, never>;
@@ -114,13 +120,6 @@ function assertMay(principal: Principal, { scope, tenantSafe }: Route): void {
 
 const parse = (schema: Shape, value: unknown): Record<string, never> =>
   schema ? (schema.parse(value ?? {}) as Record<string, never>) : {};
-
-const forbidden = (scope: Route['scope']): HubError =>
-  new HubError(
-    'FORBIDDEN',
-    scope === 'administer' ? 'This is for administrators.' : `This needs the right "${scope}".`,
-    { next: 'Use a key that has it; `bac keys list` shows the rights of each.', disposition: 'user' },
-  );
 
 /** What the records engine denies it tells itself, for all surfaces (hub/apps/runtime.ts). */
 const DENIALS = ['FORBIDDEN', 'TENANT_BOUND', 'TENANT_DENIED'];

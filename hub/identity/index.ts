@@ -12,7 +12,7 @@ export {
 export { Limiter, rateLimited, visitorOf } from './limits.ts';
 export { isLoopback } from './origin.ts';
 export { principalOfPassword } from './password-keys.ts';
-export { unauthorised } from './refusals.ts';
+export { forbidden, unauthorised } from './refusals.ts';
 export { confirmTotp, disableTotp, enrolTotp } from './second-factor.ts';
 export { endSessions, listSessions } from './sessions.ts';
 export { checkCredentials, reconfirm } from './sign-in.ts';

@@ -1,4 +1,4 @@
-import { HubError } from '#kernel';
+import { HubError, type Scope } from '#kernel';
 
 export const unauthorised = (message: string, details?: Readonly<Record<string, unknown>>): HubError =>
   new HubError('UNAUTHORISED', message, {
@@ -6,6 +6,13 @@ export const unauthorised = (message: string, details?: Readonly<Record<string, 
     disposition: 'user',
     ...(details ? { details } : {}),
   });
+
+export const forbidden = (scope: Scope | 'administer' | null): HubError =>
+  new HubError(
+    'FORBIDDEN',
+    scope === 'administer' ? 'This is for administrators.' : `This needs the right "${scope}".`,
+    { next: 'Use a key that has it; `bac keys list` shows the rights of each.', disposition: 'user' },
+  );
 
 export const forbiddenOrigin = (): HubError =>
   new HubError('ORIGIN_REFUSED', 'The request does not come from the hub’s own page.', {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Pool } from 'pg';
-import { type Config, type Logger, type SemanticLayer, userError } from '#kernel';
+import { allows, type Config, type Logger, type SemanticLayer, userError } from '#kernel';
 import { openSqlApi, type SqlApi } from '#semantic';
-import { Limiter, principalOfPassword, rateLimited, visitorOf } from '../identity/index.ts';
+import { forbidden, Limiter, principalOfPassword, rateLimited, visitorOf } from '../identity/index.ts';
 
 export interface SqlOptions {
   readonly config: Config['sql'];
@@ -30,6 +30,7 @@ export async function startSql({ config, pool, layer, logger }: SqlOptions): Pro
     log: logger,
     async authenticate(_user, password, address) {
       const principal = await principalOf(password);
+      if (principal && !allows(principal, 'read')) throw forbidden('read');
       if (principal) return principal;
       const wait = limiter.take(visitorOf(address), TRIES);
       if (wait > 0) throw rateLimited(wait);

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addSource } from '#cdc';
-import { type Principal, silentLogger } from '#kernel';
-import { openSqlApi, type SqlApi } from '#semantic';
+import { configSchema, type Principal, silentLogger } from '#kernel';
+import type { SqlApi } from '#semantic';
 import { eventually } from '#tests/eventually';
 import {
   ENTITIES,
@@ -17,6 +17,7 @@ import {
 import { CASES, FIELDS, vaultHub } from '../../hub/http/records/testing/vault-hub.ts';
 import { type Answer, ask } from '../../hub/http/testing.ts';
 import { createApiKey } from '../../hub/identity/index.ts';
+import { startSql } from '../../hub/sql/index.ts';
 
 /**
  * Nobody sees, counts, filters, sorts by or infers through the semantic layer what the app's permissions do not
@@ -31,6 +32,8 @@ let members: readonly string[];
 /** A second seller of the north: same profile, same tenant, other rows. */
 const second: Principal = { ...principalOf('seller', 'north'), user: 'user2@north.example' };
 let secondKey: string;
+/** May write, not read. */
+let writing: string;
 
 const cubeOf = (entity: Entity): string => `vault_${entity}`;
 const load = (role: Role, tenant: (typeof TENANTS)[number], query: object): Promise<Answer> =>
@@ -38,6 +41,8 @@ const load = (role: Role, tenant: (typeof TENANTS)[number], query: object): Prom
 const count = (entity: Entity): object => ({ measures: [`${cubeOf(entity)}.count`] });
 const countIn = (answer: Answer, entity: Entity): number =>
   Number(answer.json.data[0]?.[`${cubeOf(entity)}.count`] ?? 0);
+const clientOf = (password: string): pg.Client =>
+  new pg.Client({ host: '127.0.0.1', port: sql.port, user: 'me', password, database: 'bac' });
 const columnOf = (field: string): string => (field === 'owner' ? 'owner_id' : field);
 
 beforeAll(async () => {
@@ -57,18 +62,12 @@ beforeAll(async () => {
       : undefined;
   }, 90_000);
   secondKey = await createApiKey(hub.pool, second);
-  const principals = new Map<string, Principal>(
-    CASES.map(({ role, tenant }) => [vault.key(role, tenant), principalOf(role, tenant)]),
-  );
-  sql = await openSqlApi({
+  writing = await createApiKey(hub.pool, { ...second, scopes: ['write'] });
+  sql = await startSql({
+    config: { ...configSchema.parse({}).sql, port: 0 },
+    pool: hub.pool,
     layer: hub.semantic!,
-    authenticate: async (_user, password) => principals.get(password) ?? null,
-    host: '127.0.0.1',
-    port: 0,
-    maxConnections: 20,
-    maxRows: 10_000,
-    maxStatementMs: 120_000,
-    log: silentLogger(),
+    logger: silentLogger(),
   });
   await eventually(async () => {
     const meta = await rest('admin', 'north', 'GET', '/cubejs-api/v1/meta');
@@ -260,13 +259,7 @@ describe.each(CASES)('$role of $tenant', ({ role, tenant }) => {
   });
 
   test('the SQL API has the same tables, columns and rows', async () => {
-    const client = new pg.Client({
-      host: '127.0.0.1',
-      port: sql.port,
-      user: role,
-      password: vault.key(role, tenant),
-      database: 'bac',
-    });
+    const client = clientOf(vault.key(role, tenant));
     await client.connect();
     const texts: string[] = [];
     const run = async (text: string): Promise<pg.QueryResult | null> => {
@@ -305,6 +298,16 @@ describe.each(CASES)('$role of $tenant', ({ role, tenant }) => {
     const answer = { status: 200, headers: {}, text: texts.join('\n'), json: null };
     cleanOfAll(answer);
   });
+});
+
+test('a key without the right to read asks nothing, nor does a wrong one', async () => {
+  await expect(clientOf(writing).connect()).rejects.toMatchObject({ code: '42501' });
+  await expect(clientOf(`${writing.slice(0, -1)}-`).connect()).rejects.toMatchObject({ code: '28P01' });
+  const answer = await ask(vault.hub, 'POST', '/cubejs-api/v1/load', {
+    key: writing,
+    body: { query: count('deal') },
+  });
+  expect(answer.status).toBe(403);
 });
 
 test('principals of one profile never get each other’s answer from the cache, one after or beside another', async () => {
