@@ -216,11 +216,13 @@ describe('a source from beginning to end', () => {
     );
     await hub.pool.query('CREATE TABLE public.goods (id int PRIMARY KEY, name text)');
     await hub.pool.query("INSERT INTO public.goods SELECT n, 'good ' || n FROM generate_series(1, 500) n");
+    expect((await status()).sources).toEqual([]);
     const added = await ask(hub, 'POST', '/api/v1/sources', {
       key: hub.keys.write,
       body: { name: 'shop', url: hub.database, tables: ['goods', 'bac_probe.probe'] },
     });
     expect([added.status, added.json]).toEqual([201, { name: 'shop' }]);
+    expect((await status()).sources.map(({ name }) => name)).toEqual(['shop']);
     const again = await ask(hub, 'POST', '/api/v1/sources', {
       key: hub.keys.write,
       body: { name: 'shop', url: hub.database },

@@ -43,6 +43,8 @@ export interface StatusOptions {
 export interface StatusCollector {
   /** The document, at most 400 ms old. Fails only if the hub's own database does not answer. */
   status(): Promise<Status>;
+  /** Something was changed through this process: the next document is a new one. */
+  changed(): void;
   /** Headline figures of the last rounds, oldest first, for sparklines. */
   history(): readonly StatusSample[];
   /** Begins to sample by itself, slowly while nobody watches. */
@@ -179,6 +181,9 @@ export function createStatusCollector(options: StatusOptions): StatusCollector {
 
   return {
     status,
+    changed() {
+      current = null;
+    },
     history: () => [...samples],
     start() {
       if (timer === null) tick();

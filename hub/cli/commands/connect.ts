@@ -177,13 +177,23 @@ const scheduleCommand = (): Command =>
 
 const SETTLED = new Set(['streaming', 'unsupported', 'dropped']);
 
+/** Another replica's status may be this old. */
+const UNSEEN_MS = 5000;
+
 /** Progress on standard error until all tables stream. A failed source or table ends the waiting. */
 async function untilStreaming(hub: HubClient, name: string): Promise<SourceStatus> {
   let last = '';
+  let unseenUntil = performance.now() + UNSEEN_MS;
   while (true) {
     const { sources } = await hub.get<Status>('/api/v1/status');
     const source = sources.find((entry) => entry.name === name);
-    if (!source) throw new HubError('SOURCE_NOT_FOUND', `Source "${name}" is gone.`, { disposition: 'user' });
+    if (!source) {
+      if (performance.now() > unseenUntil)
+        throw new HubError('SOURCE_NOT_FOUND', `Source "${name}" is gone.`, { disposition: 'user' });
+      await wait(500);
+      continue;
+    }
+    unseenUntil = 0;
     const failed = [source, ...source.tables].find((entry) => entry.state === 'failed');
     if (failed) {
       const { code = 'SOURCE_FAILED', message = `${name} has failed.`, next } = failed.error ?? {};

@@ -54,6 +54,7 @@ export function sourceRoutes({ collector, services, pool, registry }: RouteConte
       handle: async ({ params }) => {
         await mustExist(params.name);
         await services.sources[verb](params.name);
+        collector.changed();
         return { name: params.name };
       },
     });
@@ -84,6 +85,7 @@ export function sourceRoutes({ collector, services, pool, registry }: RouteConte
           );
         }
         await services.sources.add(body);
+        collector.changed();
         reply.status(201);
         return { name: body.name };
       },
@@ -150,6 +152,7 @@ export function sourceRoutes({ collector, services, pool, registry }: RouteConte
       handle: async ({ params, query }) => {
         await mustExist(params.name);
         await services.sources.remove(params.name, { dropTables: query.dropTables === 'true' });
+        collector.changed();
         return { name: params.name };
       },
     }),
