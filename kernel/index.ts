@@ -6,6 +6,7 @@ export * from './errors.ts';
 export * from './identifiers.ts';
 export type { IssuerConfig } from './identity-config.ts';
 export * from './interchange.ts';
+export { usesKafka } from './kafka-config.ts';
 export * from './logging.ts';
 export { nearest } from './nearest.ts';
 export { bufferPassed } from './passing-buffers.ts';

@@ -48,3 +48,7 @@ export const kafkaSchema = z.strictObject({
     })
     .prefault({}),
 });
+
+/** The log is Kafka, not the embedded one. */
+export const usesKafka = (log: { readonly kafka: z.infer<typeof kafkaSchema> }): boolean =>
+  log.kafka.brokers.length > 0;

@@ -1,3 +1,3 @@
 export { type EmbeddedLogOptions, openEmbeddedLog } from './embedded/index.ts';
 export { type KafkaLogOptions, openKafkaLog } from './kafka/index.ts';
-export { kafkaIdentity, openLog, usesKafka } from './open.ts';
+export { kafkaIdentity, openLog } from './open.ts';

@@ -1,4 +1,4 @@
-import type { ChangeLog, Config, Logger } from '#kernel';
+import { type ChangeLog, type Config, type Logger, usesKafka } from '#kernel';
 import { openEmbeddedLog } from './embedded/index.ts';
 import { type KafkaLogOptions, kafkaClusterId, openKafkaLog } from './kafka/index.ts';
 
@@ -12,8 +12,6 @@ export interface LogChoice {
 /** The log the configuration names: Kafka if `log.kafka.brokers` is set, else the embedded one in `dir`. */
 export const openLog = ({ config, dir, log }: LogChoice): Promise<ChangeLog> =>
   usesKafka(config) ? openKafkaLog(kafkaOptions(config, log)) : openEmbeddedLog({ dir, log });
-
-export const usesKafka = (config: Config['log']): boolean => config.kafka.brokers.length > 0;
 
 /**
  * What tells this cluster from any other, from the cluster itself.

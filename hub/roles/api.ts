@@ -11,7 +11,7 @@ import {
   verifyTables,
 } from '#cdc';
 import { discardDeadLetters, replayDeadLetters } from '#clickhouse';
-import { usesKafka } from '#stream';
+import { usesKafka } from '#kernel';
 import { appsService, openApps, openRegistry } from '../apps/index.ts';
 import { createHttpServer, type HubServices } from '../http/index.ts';
 import { openSemantic } from '../semantic/index.ts';

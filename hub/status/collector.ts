@@ -6,9 +6,9 @@ import {
   type PartitionLag,
   type TopicInfo,
   toHubError,
+  usesKafka,
   type Warehouse,
 } from '#kernel';
-import { usesKafka } from '#stream';
 import { assembleApps, assembleRoles, assembleSources, totalsOf } from './assemble.ts';
 import { EventFeed } from './events.ts';
 import { Rates } from './rates.ts';

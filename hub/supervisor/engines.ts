@@ -1,7 +1,7 @@
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#apps';
 import { createWarehouse, type EmbeddedClickHouse, startEmbeddedClickHouse } from '#clickhouse';
-import { type ChosenPorts, type Config, type Logger, userError } from '#kernel';
-import { kafkaIdentity, usesKafka } from '#stream';
+import { type ChosenPorts, type Config, type Logger, userError, usesKafka } from '#kernel';
+import { kafkaIdentity } from '#stream';
 import type { StateFolder } from '../state/index.ts';
 import { logIdentity } from './identity.ts';
 import { claimPort } from './ports.ts';

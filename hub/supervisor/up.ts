@@ -1,8 +1,15 @@
 import { Writable } from 'node:stream';
 import pg from 'pg';
 import { createWarehouse, migrateWarehouse } from '#clickhouse';
-import { type ChosenPorts, type Config, createLogger, type Logger, migrateState, toHubError } from '#kernel';
-import { usesKafka } from '#stream';
+import {
+  type ChosenPorts,
+  type Config,
+  createLogger,
+  type Logger,
+  migrateState,
+  toHubError,
+  usesKafka,
+} from '#kernel';
 import { followServer } from '../apps/index.ts';
 import type { RoleName, RoleSettings } from '../roles/index.ts';
 import { openStateFolder, type StateFolder } from '../state/index.ts';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { HubError, loadConfig } from '#kernel';
-import { checkEnvironment, type Finding } from '../../doctor/index.ts';
+import type { Finding } from '../../doctor/index.ts';
 import { connect, type HubOptions, withHub } from '../context.ts';
 import { colourful, print, printJson } from '../output.ts';
 
@@ -27,6 +27,8 @@ export const doctorCommand = (): Command =>
     } catch (error) {
       if (!(error instanceof HubError) || error.code !== 'HUB_NOT_RUNNING') throw error;
       running = false;
+      // It looks at every part of the hub: no other command waits for loading that.
+      const { checkEnvironment } = await import('../../doctor/index.ts');
       for (const check of await checkEnvironment(loadConfig(), false)) add(check);
       add({ type: 'check', name: 'hub', ok: false, message: error.message, next: error.next });
     }
