@@ -96,7 +96,7 @@ function sourceStatus(row: SourceRow, tables: TableStatus[], config: Config): So
     engine: row.engine,
     url: row.url,
     desired: row.desired,
-    state: row.state,
+    state: stateOf(row, tables),
     error: row.error,
     slot: row.slot,
     lagBytes: row.lagBytes,
@@ -108,6 +108,14 @@ function sourceStatus(row: SourceRow, tables: TableStatus[], config: Config): So
     deadLetters: sum(tables.map((table) => table.deadLetters)) ?? 0,
     tables,
   };
+}
+
+const AT_WORK: ReadonlySet<string> = new Set(['pending', 'snapshotting']);
+
+/** A source reports once a second, its tables at once: it does not snapshot any more when none of them does. */
+function stateOf({ state }: SourceRow, tables: readonly TableStatus[]): string {
+  const atWork = tables.length === 0 || tables.some((table) => AT_WORK.has(table.state));
+  return state === 'snapshotting' && !atWork ? 'streaming' : state;
 }
 
 function alarmOf({ alarm, lagBytes }: SourceRow, { capture }: Config): LagAlarm {

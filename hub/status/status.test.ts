@@ -90,6 +90,20 @@ describe('the document says what it knows and no more', () => {
     expect([busy!.snapshotProgress, busy!.freshnessMs]).toEqual([0.99, null]);
   });
 
+  test('a source snapshots while one of its tables does, whatever it said last', () => {
+    const state = (...tables: string[]) =>
+      assemble(
+        readings(
+          tables.map((one, index) => table(`t${index}`, { state: one })),
+          {},
+          [source({ state: 'snapshotting' })],
+        ),
+      )[0]!.state;
+    expect(state('streaming', 'unsupported')).toBe('streaming');
+    for (const busy of ['pending', 'snapshotting']) expect(state('streaming', busy)).toBe('snapshotting');
+    expect(state()).toBe('snapshotting');
+  });
+
   test('the source is as stale as its stalest table, the alarm the worse of ours and capture’s', () => {
     const [shop] = assemble(readings([table('a'), table('b', { watermark: new Date(NOW - 9000) })]));
     expect(shop).toMatchObject({ freshnessMs: 9000, lagAlarm: 'ok' });
