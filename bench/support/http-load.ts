@@ -76,12 +76,24 @@ export async function oneByOne(
   count: number,
   once: (index: number) => Promise<unknown>,
 ): Promise<{ p50Ms: number; p99Ms: number }> {
+  return summary(await latenciesOf(count, once));
+}
+
+/** The same, each by itself. */
+export async function latenciesOf(
+  count: number,
+  once: (index: number) => Promise<unknown>,
+): Promise<number[]> {
   const latencies: number[] = [];
   for (let index = 0; index < count; index += 1) {
     const began = performance.now();
     await once(index);
     latencies.push(performance.now() - began);
   }
+  return latencies;
+}
+
+export function summary(latencies: readonly number[]): { p50Ms: number; p99Ms: number } {
   const round = (value: number): number => Math.round(value * 1000) / 1000;
   return { p50Ms: round(percentile(latencies, 50)), p99Ms: round(percentile(latencies, 99)) };
 }

@@ -1,6 +1,7 @@
 import { pgIdent, pgTable } from '#kernel';
 import {
   type Apps,
+  alternatives,
   columnsOf,
   type EntityModel,
   type FieldModel,
@@ -38,6 +39,10 @@ export function entityIndexes(apps: Apps, entity: EntityModel): IndexModel[] {
     if (field.type === 'childTable' || unique) continue;
     if (field.indexed ?? sought) wanted.push(ascending(columnsOf(field)));
   }
+  // The order without any other has the key's own index, which has none of these columns behind.
+  if (seenBy.length > 0) wanted.push(ascending(['id']));
+  // A role that sees few rows has them together: fewer entries are read than along the order of a page.
+  for (const way of waysToSee(apps, entity)) wanted.push(ascending(way.slice(0, 1)));
   if (entity.submittable) wanted.push(ascending(['amended_from_id']));
   for (const view of entity.views) wanted.push(...viewKeys(entity, view));
   const made = new Map<string, IndexModel>();
@@ -71,17 +76,26 @@ const MOST_SEEN_BY = 3;
 /** Longer texts make an index slow, and may not fit into one. */
 const LONGEST_TEXT = 200;
 
-/** Columns that the rules for reading compare. */
+/** Columns that the rules for reading compare: those by which each of them leaves out most come before the others'. */
 function columnsSeenBy(apps: Apps, entity: EntityModel): string[] {
+  const ways = waysToSee(apps, entity);
+  const places = Math.max(0, ...ways.map((way) => way.length));
+  const columns = Array.from({ length: places }, (_, at) => ways.flatMap((way) => way.slice(at, at + 1)));
+  return [...new Set(columns.flat())].slice(0, MOST_SEEN_BY);
+}
+
+/** For each predicate that lets a role see rows: the columns it compares. */
+function waysToSee(apps: Apps, entity: EntityModel): string[][] {
   if (entity.owner) return [];
   const wheres = new Set(
     entity.permissions.filter((rule) => rule.can.includes('read')).map((rule) => rule.where),
   );
-  const columns = [...wheres]
-    .filter((where) => where !== undefined)
-    .flatMap((where) => predicateColumns(typedExpression(where, scopeFor(apps, entity, 'where'))));
   const long = new Set(entity.fields.filter(isLong).map((field) => field.name));
-  return [...new Set(columns)].filter((column) => !long.has(column)).slice(0, MOST_SEEN_BY);
+  return [...wheres]
+    .filter((where) => where !== undefined)
+    .flatMap((where) => alternatives(typedExpression(where, scopeFor(apps, entity, 'where'))))
+    .map((one) => [...new Set(predicateColumns(one))].filter((column) => !long.has(column)))
+    .filter((columns) => columns.length > 0);
 }
 
 const isLong = (field: FieldModel): boolean =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { checkExpression } from './check.ts';
 import { parseExpression } from './parse.ts';
-import { compilePredicate } from './predicate.ts';
+import { alternatives, compilePredicate, predicateColumns } from './predicate.ts';
 import { columnsUnder, compileExpression } from './sql.ts';
 import { shopScope } from './testing.ts';
 import { describeType } from './types.ts';
@@ -112,4 +112,25 @@ test('a predicate behind a reference is looked up once, also two references away
   );
   expect(sql('not maker.title = $user')).not.toContain('ARRAY');
   expect(sql("coalesce(maker.title, 'x') = $user")).not.toContain('ARRAY');
+});
+
+test('a predicate is taken apart at its `or`, unless there are too many parts', () => {
+  const parts = (text: string) =>
+    alternatives(check(text).typed!).map((part) => compilePredicate(part, context).replaceAll('"', ''));
+  expect(parts('i = 1 or maker.title = $user and (i = 2 or i = 3)')).toEqual([
+    parts('i = 1')[0],
+    parts('maker.title = $user and i = 2')[0],
+    parts('maker.title = $user and i = 3')[0],
+  ]);
+  const many = '(i = 1 or i = 2 or i = 3)';
+  expect(parts(`${many} and ${many}`)).toHaveLength(1);
+  expect(parts(Array.from({ length: 9 }, (_, at) => `i = ${at}`).join(' or '))).toHaveLength(1);
+});
+
+test('the columns by which an index tells the rows of a predicate', () => {
+  const columns = (text: string) => predicateColumns(check(text).typed!);
+  expect(columns('i > 1 and maker.title = $user')).toEqual(['maker_id', 'i']);
+  expect(columns('maker is null or i in (1, 2)')).toEqual(['maker_id', 'i']);
+  for (const none of ['i != 1', 'maker is not null', 'i + 1 = 2', 'not i = 1', 'maker.boss is null'])
+    expect(columns(none), none).toEqual([]);
 });

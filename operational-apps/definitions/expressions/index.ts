@@ -3,7 +3,7 @@ export { type CheckedExpression, checkExpression } from './check.ts';
 export * from './clickhouse/index.ts';
 export { assignment } from './convert.ts';
 export { parseExpression } from './parse.ts';
-export { compilePredicate, predicateColumns } from './predicate.ts';
+export { alternatives, compilePredicate, predicateColumns } from './predicate.ts';
 export { fieldOf, lookUp, namesOf, rowsAt, type Scope, type Variable } from './scope.ts';
 export { settingsContext, TENANT_SETTING } from './settings.ts';
 export { columnsUnder, compileExpression, type SqlContext } from './sql.ts';

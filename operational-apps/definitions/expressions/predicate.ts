@@ -32,21 +32,54 @@ function predicate(node: Typed, context: SqlContext, depth: number): string {
   return `(${context.column(hop.column)} = ANY (ARRAY(SELECT ${alias}."id" FROM ${pgTable(app, name)} ${alias} WHERE ${tenant}${inner})))`;
 }
 
+/** More of them than this are left together: each costs a part of every page. */
+const MOST_ALTERNATIVES = 8;
+
+/** Predicates of which one must hold for `expression` to hold, each without an `or` of its own; itself if they were too many. */
+export function alternatives(expression: Typed): readonly Typed[] {
+  const all = disjuncts(expression);
+  return all.length > MOST_ALTERNATIVES ? [expression] : all;
+}
+
+function disjuncts(node: Typed): readonly Typed[] {
+  if (node.kind !== 'binary' || (node.operator !== 'or' && node.operator !== 'and')) return [node];
+  const [left, right] = [disjuncts(node.left), disjuncts(node.right)];
+  if (node.operator === 'or') return [...left, ...right];
+  // Beyond the limit nothing is multiplied out: the sides would grow without bound.
+  if (left.length * right.length > MOST_ALTERNATIVES) return [node];
+  return left.flatMap((one) => right.map((other) => ({ ...node, left: one, right: other })));
+}
+
 /**
- * Columns of the own row that the rows of a predicate share with something that is the same for all rows: each is
- * equal to it, or one of several. An index that holds them tells these rows by itself.
+ * Columns of the own row by which an index tells the rows of a predicate: each is compared with something that is the
+ * same for all rows. Those that must be equal to it, or one of several, come first.
  */
 export function predicateColumns(expression: Typed): string[] {
-  if (expression.kind === 'binary' && expression.operator === 'and')
-    return [...predicateColumns(expression.left), ...predicateColumns(expression.right)];
+  const columns = comparedColumns(expression);
+  return [...columns.filter(({ equal }) => equal), ...columns.filter(({ equal }) => !equal)].map(
+    ({ column }) => column,
+  );
+}
+
+const ORDERED: readonly string[] = ['<', '<=', '>', '>='];
+
+function comparedColumns(expression: Typed): { readonly column: string; readonly equal: boolean }[] {
+  if (expression.kind === 'binary' && (expression.operator === 'and' || expression.operator === 'or'))
+    return [...comparedColumns(expression.left), ...comparedColumns(expression.right)];
   const hop = sharedHop(expression);
-  if (hop) return [hop.column];
-  const equal = expression.kind === 'binary' && expression.operator === '=';
-  if (!equal && !(expression.kind === 'in' && !expression.negated)) return [];
+  if (hop) return [{ column: hop.column, equal: true }];
+  const isNull = expression.kind === 'isNull' && !expression.negated;
+  const equal =
+    isNull ||
+    (expression.kind === 'binary' && expression.operator === '=') ||
+    (expression.kind === 'in' && !expression.negated);
+  const ordered = expression.kind === 'binary' && ORDERED.includes(expression.operator);
+  if (!equal && !ordered) return [];
   const compared = typedParts(expression).filter((part) => !isShared(part));
   const [column] = compared;
-  if (compared.length !== 1 || column?.kind !== 'column' || column.row.kind !== 'own') return [];
-  return column.columns.length === 1 ? [...column.columns] : [];
+  if (compared.length !== 1 || column?.kind !== 'column' || column.columns.length !== 1) return [];
+  if (column.row.kind === 'own') return column.columns.map((name) => ({ column: name, equal }));
+  return [];
 }
 
 const isShared = (part: Typed): boolean =>

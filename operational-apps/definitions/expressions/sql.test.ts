@@ -5,9 +5,10 @@ import { type TestPostgres, testPostgres } from '#tests/postgres';
 import { applyPlan, planApps } from '../../planner/index.ts';
 import { checkExpression } from './check.ts';
 import { parseExpression } from './parse.ts';
-import { compilePredicate } from './predicate.ts';
+import { alternatives, compilePredicate } from './predicate.ts';
 import { columnsUnder, compileExpression } from './sql.ts';
 import { shopApps, shopScope } from './testing.ts';
+import type { Typed } from './typed.ts';
 
 /**
  * What PostgreSQL makes of an expression is compared with what a second implementation, which knows
@@ -279,10 +280,15 @@ test('PostgreSQL gives what an independent evaluation gives', async () => {
   );
 });
 
-test('a predicate finds the rows for which the expression is true', async () => {
+test.each([
+  ['a predicate', (whole: Typed) => [whole]],
+  ['predicates without or, one of them,', alternatives],
+])('%s finds the rows for which the expression is true', async (_, partsOf) => {
   await fc.assert(
     fc.asyncProperty(cases.boolean, async ({ text, run }) => {
-      const sql = compilePredicate(typed(text), { ...context, tenant: "'t'::text" });
+      const sql = partsOf(typed(text))
+        .map((part) => compilePredicate(part, { ...context, tenant: "'t'::text" }))
+        .join(' OR ');
       const { rows } = await client.query<{ place: number }>(
         `SELECT place::int FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM shop.item WHERE tenant_id = 't') n JOIN shop.item USING (id) WHERE ${sql} ORDER BY id`,
       );

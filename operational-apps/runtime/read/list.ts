@@ -6,7 +6,7 @@ import type { Statement, WireRow } from '../sessions/index.ts';
 import type { Filter, ListQuery, Page, RecordRow, Selection } from '../types.ts';
 import { type Access, assertReadable, Params } from './access.ts';
 import { compileFilter } from './filter.ts';
-import { seenRule } from './seen.ts';
+import { seenRules } from './seen.ts';
 import { compileSelect, type Otherwise, type Projection } from './select.ts';
 import {
   compileSort,
@@ -51,6 +51,8 @@ export function listQuery(access: Access, entity: EntityInfo, query: ListQuery):
       text: `SELECT ${shown.join(', ')} FROM ${source} t ORDER BY ${orderSql(keys, 't')} LIMIT ${wanted + 1}`,
       values: params.values,
       keep: true,
+      // How many rows a filter lets through depends on its values; what lies after a cursor does not matter.
+      onePlan: query.filter === undefined && !query.search,
     },
     read(rows) {
       const page = rows.slice(0, wanted).map((row) => ({
@@ -65,7 +67,11 @@ export function listQuery(access: Access, entity: EntityInfo, query: ListQuery):
 const keySql = (keys: readonly SortKey[], alias: string): string[] =>
   keys.map((key) => `${columnSql(alias, key.column)}::text`);
 
-/** The rows of one page, unordered, as a table expression: one branch per range after the cursor. */
+/**
+ * The rows of one page and perhaps some more, as a table expression: one branch for each range after the cursor and
+ * each predicate by which the principal sees rows. Each branch is one walk along an index that ends after a page's
+ * rows, however many there are. Rows that several predicates let through are kept once.
+ */
 function pageSource(
   access: Access,
   params: Params,
@@ -75,21 +81,25 @@ function pageSource(
   forward: readonly SortKey[],
   limit: number,
 ): string {
-  const rules = listRules(access, params, entity, query);
-  const branch = (range: string | null): string => {
-    const where = [...rules, ...(range === null ? [] : [range])];
-    return `(SELECT s.* FROM ${entity.table} s${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ORDER BY ${orderSql(keys, 's')} LIMIT ${limit})`;
+  const seen = seenRules(access, entity, 's') ?? [];
+  const rules = rowRules(access, params, entity, 's', query);
+  const ranges =
+    query.after === undefined
+      ? [null]
+      : rangesAfter(params, keys, readCursor(entity, forward, query.after), 's');
+  const order = orderSql(keys, 's');
+  const branch = (conditions: readonly (string | null | undefined)[]): string => {
+    const where = [...conditions, ...rules].filter((one) => typeof one === 'string');
+    return `(SELECT s.* FROM ${entity.table} s${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ORDER BY ${order} LIMIT ${limit})`;
   };
-  if (query.after === undefined) return branch(null);
-  const ranges = rangesAfter(params, keys, readCursor(entity, forward, query.after), 's');
-  if (ranges.length === 0) return branch('false');
-  return ranges.length === 1 ? branch(ranges[0]!) : `(${ranges.map(branch).join(' UNION ALL ')})`;
-}
-
-/** What the rows `s` of a list must fulfil. */
-function listRules(access: Access, params: Params, entity: EntityInfo, query: ListQuery): string[] {
-  const seen = seenRule(access, entity, 's');
-  return [...(seen === null ? [] : [seen]), ...rowRules(access, params, entity, 's', query)];
+  if (ranges.length === 0) return branch(['false']);
+  const ways = seen.length === 0 ? [undefined] : seen;
+  const branches = ranges.flatMap((range) => ways.map((way) => branch([way, range])));
+  if (branches.length === 1) return branches[0]!;
+  const all = `(${branches.join(' UNION ALL ')})`;
+  if (ways.length === 1) return all;
+  // The order ends with the key: what is equal in it is one row.
+  return `(SELECT DISTINCT ON (${keys.map((key) => columnSql('u', key.column)).join(', ')}) u.* FROM ${all} u ORDER BY ${orderSql(keys, 'u')} LIMIT ${limit})`;
 }
 
 /** What rows must fulfil besides the policies. */
@@ -153,7 +163,11 @@ export function searchColumns(access: Access, entity: EntityInfo, alias: string)
 export function countQuery(access: Access, entity: EntityInfo, query: ListQuery): Query<number> {
   assertReadable(access, entity);
   const params = new Params();
-  const rules = listRules(access, params, entity, query);
+  const seen = seenRules(access, entity, 's');
+  const rules = [
+    ...(seen === null ? [] : [`(${seen.join(' OR ')})`]),
+    ...rowRules(access, params, entity, 's', query),
+  ];
   const where = rules.length > 0 ? ` WHERE ${rules.join(' AND ')}` : '';
   return {
     statement: {
@@ -184,6 +198,7 @@ export function manyQuery(
       text: `SELECT t.id::text, ${projection.list} FROM ${entity.table} t WHERE t.id = ANY (${list})`,
       values: params.values,
       keep: true,
+      onePlan: true,
     },
     read(rows) {
       const found = new Map(rows.map((row) => [row[0], projection.fromWire(row.slice(1))]));
@@ -206,6 +221,7 @@ export function oneQuery(
       text: `SELECT ${projection.list} FROM ${entity.table} t WHERE t.id = $1::bigint`,
       values: [idOrNull(id)],
       keep: true,
+      onePlan: true,
     },
     read: (rows) => (rows[0] ? projection.fromWire(rows[0]) : null),
   };
@@ -253,6 +269,7 @@ export function relatedQuery(
       text: `SELECT ${shown.join(', ')} FROM unnest(${list}) AS wanted (id) CROSS JOIN LATERAL (SELECT s.* FROM ${entity.table} s WHERE ${rules.join(' AND ')} ORDER BY ${orderSql(keys, 's')} LIMIT ${wanted + 1}) t ORDER BY wanted.id, ${orderSql(keys, 't')}`,
       values: params.values,
       keep: true,
+      onePlan: query.filter === undefined,
     },
     read(rows) {
       const byId = Map.groupBy(rows, (row) => row[0]!);

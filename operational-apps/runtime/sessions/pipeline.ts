@@ -9,6 +9,8 @@ export interface Statement {
   readonly values?: readonly Param[];
   /** Kept prepared on the connection: for texts that come again and again. */
   readonly keep?: boolean;
+  /** Its plan is the same whatever the values: read and kept, it is planned once on a connection, not for each call. */
+  readonly onePlan?: boolean;
 }
 
 /** Fields of a row in the text form of PostgreSQL, in the order of the select list. */

@@ -11,7 +11,7 @@ entities:
 `;
 const ann: Identity = { tenant: 'a', user: 'ann', roles: ['r'], attributes: { region: 'eu' } };
 const SETTINGS =
-  "SELECT current_setting('bac.tenant', true), current_setting('bac.user', true), current_setting('bac.roles', true), current_setting('bac.attributes', true), current_user::text, current_setting('transaction_read_only')";
+  "SELECT current_setting('bac.tenant', true), current_setting('bac.user', true), current_setting('bac.roles', true), current_setting('bac.attributes', true), current_user::text, current_setting('transaction_read_only'), current_setting('plan_cache_mode')";
 
 let db: TestRuntime;
 let sessions: Sessions;
@@ -30,14 +30,17 @@ async function left(): Promise<readonly (string | null)[]> {
   const found = await sessions.bare({ text: SETTINGS });
   return found.rows[0]!;
 }
-const CLEAN = ['', '', '', '', 'bac_app', 'off'];
+const CLEAN = ['', '', '', '', 'bac_app', 'off', 'auto'];
 const clean = async (): Promise<void> => {
   expect((await left()).map((one) => one ?? '')).toEqual(CLEAN);
 };
 
 test('a read has its settings, in one transaction that cannot write, and nothing of them stays', async () => {
   const { rows } = await sessions.read(ann, { text: SETTINGS });
-  expect(rows).toEqual([['a', 'ann', 'r', '{"region":"eu"}', 'bac_app', 'on']]);
+  expect(rows).toEqual([['a', 'ann', 'r', '{"region":"eu"}', 'bac_app', 'on', 'auto']]);
+  await clean();
+  const planned = await sessions.read(ann, { text: SETTINGS, keep: true, onePlan: true });
+  expect(planned.rows[0]!.slice(-2)).toEqual(['on', 'force_generic_plan']);
   await clean();
   await expect(sessions.read(ann, { text: 'DELETE FROM one.row' })).rejects.toThrow('read-only');
   await clean();

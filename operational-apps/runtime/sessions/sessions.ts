@@ -76,6 +76,8 @@ const SETTINGS = `SELECT set_config('bac.tenant', $1, true), set_config('bac.use
   set_config('bac.roles', $3, true), set_config('bac.attributes', $4, true), set_config('bac.actor', $2, true),
   set_config('role', $5, true)`;
 const READING = `${SETTINGS}, set_config('transaction_read_only', 'on', true)`;
+/** And plans by the text alone; the server's own guess makes many short reads cost less to run than to plan. */
+const READING_BY_PLAN = `${READING}, set_config('plan_cache_mode', 'force_generic_plan', true)`;
 
 /** Who acts, for the transaction at hand; with `READING` it can change nothing. */
 const settings = (
@@ -134,7 +136,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     statements: readonly Statement[],
     { signal, elevated = false }: ReadOptions = {},
   ): Promise<Outcome[]> {
-    const batch = [settings(identity, elevated ? EFFECTS_ROLE : APP_ROLE, READING), ...statements];
+    const text = statements.every((one) => one.onePlan && one.keep) ? READING_BY_PLAN : READING;
+    const batch = [settings(identity, elevated ? EFFECTS_ROLE : APP_ROLE, text), ...statements];
     for (let attempt = 1; ; attempt += 1) {
       signal?.throwIfAborted();
       const client = await acquire();
