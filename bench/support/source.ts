@@ -39,7 +39,10 @@ export async function currentLsn(rig: Rig): Promise<bigint> {
 export async function waitForWatermark(rig: Rig, lsn: bigint): Promise<void> {
   await eventually(async () => {
     const { rows } = await rig.pool.query<{ ok: boolean }>(
-      "SELECT count(*) > 0 AND bool_and(lsn >= $1) AS ok FROM bac.watermarks WHERE source = 'bench'",
+      // A table without a watermark has none yet, and is not complete.
+      `SELECT count(*) > 0 AND bool_and(coalesce(w.lsn >= $1, false)) AS ok
+       FROM bac.tables t LEFT JOIN bac.watermarks w USING (source, schema_name, table_name)
+       WHERE t.source = 'bench'`,
       [lsn.toString()],
     );
     return rows[0]!.ok;

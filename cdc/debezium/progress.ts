@@ -29,10 +29,9 @@ const PAGE_HEADER = 40;
  * How far the log is complete, where somebody else writes it. Connect commits an offset only after the broker
  * has acknowledged every record before it. So: a moment of the source's clock and the write position just
  * after it; once an offset beyond that position is committed, all that was committed at the source before the
- * moment is in the log, below the ends that are read then. The slot says nothing of it: Debezium confirms what
- * was acknowledged last, and one partition's records may be waiting while another's are acknowledged. Only
- * commits of captured tables move the offset; what else is written moves the write position away from it, so
- * then the source is nudged: one message, which Debezium reads like a commit.
+ * moment is in the log, below the ends that are read then. The slot says it later, and moves too when somebody
+ * advances it. Only commits of captured tables move the offset; what else is written moves the write position
+ * away from it, so then the source is nudged: one message, which Debezium reads like a commit.
  */
 export class Progress {
   static readonly EVERY_MS = 250;

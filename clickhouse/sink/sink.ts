@@ -262,6 +262,10 @@ export function createSink(options: SinkOptions): Sink {
         maxBatchBytes: Math.min(config.maxBatchBytes, IN_FLIGHT_BYTES / HANDLERS),
         concurrency: HANDLERS,
         onBatch,
+        onDone: ({ topic, partition }, position) => {
+          const table = tables.get(topic);
+          if (table !== undefined) watermarks.reached(table.entry, partition, position);
+        },
         onError,
       });
       await consumer.ready;

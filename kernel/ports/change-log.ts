@@ -52,7 +52,10 @@ export interface DeliveredBatch {
   readonly partition: number;
   /** In offset order, never empty. */
   readonly records: readonly StoredRecord[];
-  /** End offset of the partition when this batch was fetched: `end - 1 - last offset` = records still waiting. */
+  /**
+   * End offset of the partition when this batch was fetched: `end - 1 - last offset` = what still waits. Offsets
+   * at the end that are known to hold no record (a transaction's mark) do not wait.
+   */
   readonly end: number;
 }
 
@@ -78,6 +81,11 @@ export interface ConsumeOptions {
    * `signal` aborts when the partition is taken away or the consumer stops.
    */
   readonly onBatch: (batch: DeliveredBatch, signal: AbortSignal) => Promise<void>;
+  /**
+   * Everything below `position` is done: after each batch, and when offsets were passed that hold no record, which
+   * no batch tells. In order per partition; a position that was told may not be committed yet.
+   */
+  readonly onDone?: (at: { topic: string; partition: number }, position: number) => void;
   /** A handler failed; for logs and metrics. The consumer itself goes on. */
   readonly onError?: (error: unknown, at: { topic: string; partition: number }) => void;
 }

@@ -120,6 +120,7 @@ export function createPartition(host: PartitionHost, owned: Owned): Partition {
     const kept = await commit(cursor.position);
     self.state = 'idle';
     if (!kept) return 'lost';
+    options.onDone?.(at, cursor.position);
     return 'more';
   };
 

@@ -82,7 +82,9 @@ export function createConsumer(context: ConsumerContext, options: ConsumeOptions
     bounds: { records: options.maxBatchRecords ?? Number.POSITIVE_INFINITY, bytes: batchBytes },
     report,
     done: ({ topic, partition, state }, offset) => {
-      if (state !== 'done') subscription.commit(topic, partition, offset);
+      if (state === 'done') return;
+      subscription.commit(topic, partition, offset);
+      options.onDone?.({ topic, partition }, offset);
     },
     isStopping: () => stopping !== null,
     woken: () => fetcher.wake(),

@@ -6,10 +6,12 @@ const record = (offset: number) => ({ offset, key: null, value: Buffer.from(Stri
 function setUp() {
   const calls: { offsets: number[]; end: (error?: Error) => void }[] = [];
   const done: number[] = [];
+  const ends: number[] = [];
   const host: PartHost = {
     bounds: { records: 2, bytes: 1000 },
-    onBatch: ({ records }) =>
+    onBatch: ({ records, end }) =>
       new Promise((resolve, reject) => {
+        ends.push(end);
         calls.push({
           offsets: records.map(({ offset }) => offset),
           end: (error) => (error ? reject(error) : resolve()),
@@ -20,7 +22,7 @@ function setUp() {
     isStopping: () => false,
     woken: () => undefined,
   };
-  return { calls, done, part: createPart(host, 't', 0, 0) };
+  return { calls, done, ends, part: createPart(host, 't', 0, 0) };
 }
 
 test('what comes while a handler runs is delivered next; every batch is done once', async () => {
@@ -40,6 +42,28 @@ test('what comes while a handler runs is delivered next; every batch is done onc
   // Offset 4 held nothing for readers.
   expect(done).toEqual([2, 5]);
   expect(part.buffered()).toEqual({ records: 0, bytes: 0 });
+});
+
+test('offsets that hold no record are done without a handler, and do not wait behind a batch', async () => {
+  const { calls, done, part, ends } = setUp();
+  part.receive(0, [record(0)], 2, 2);
+  const delivering = part.deliver();
+  part.receive(2, [], 3, 3);
+  calls[0]!.end();
+  await delivering;
+  part.receive(3, [], 4, 4);
+  expect(ends).toEqual([1]);
+  expect(done).toEqual([3, 4]);
+  expect(part.position()).toBe(4);
+});
+
+test('what is not fetched yet waits', async () => {
+  const { calls, part, ends } = setUp();
+  part.receive(0, [record(0)], 1, 5);
+  const delivering = part.deliver();
+  calls[0]!.end();
+  await delivering;
+  expect(ends).toEqual([5]);
 });
 
 test('a handler that ends after the partition went on elsewhere, or was closed, moves nothing', async () => {

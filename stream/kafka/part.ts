@@ -12,7 +12,7 @@ export interface PartHost {
   readonly onBatch: ConsumeOptions['onBatch'];
   readonly bounds: Bounds;
   readonly report: (error: unknown, at: { topic: string; partition: number }) => void;
-  /** A handler has resolved: everything below `offset` is done. */
+  /** Everything below `offset` is done: a handler has resolved, or there was nothing to handle. */
   readonly done: (part: Part, offset: number) => void;
   readonly isStopping: () => boolean;
   /** A back-off ended; the partition may be fetched and delivered again. */
@@ -92,6 +92,10 @@ export function createPart(host: PartHost, topic: string, partition: number, pos
     );
   };
 
+  const moveTo = (offset: number): void => {
+    doneTo = offset;
+    host.done(self, offset);
+  };
   /** The partition was closed or went on elsewhere while its handler ran. */
   const rest = (): void => {
     if (self.state === 'running') self.state = 'idle';
@@ -118,6 +122,7 @@ export function createPart(host: PartHost, topic: string, partition: number, pos
       }
       fetchAt = next;
       end = hasEnd;
+      if (self.state !== 'running' && buffer.length === 0 && next > doneTo) moveTo(next);
     },
     seek(offset) {
       clear(offset);
@@ -137,7 +142,9 @@ export function createPart(host: PartHost, topic: string, partition: number, pos
       handed = size;
       const mine = era;
       try {
-        await host.onBatch({ topic, partition, records, end: Math.max(end, last + 1) }, controller.signal);
+        const waits = head + records.length < buffer.length || fetchAt < end;
+        const endSeen = waits ? Math.max(end, last + 1) : last + 1;
+        await host.onBatch({ topic, partition, records, end: endSeen }, controller.signal);
       } catch (error) {
         if (!controller.signal.aborted) host.report(error, { topic, partition });
         if (mine !== era) return rest();
@@ -153,8 +160,7 @@ export function createPart(host: PartHost, topic: string, partition: number, pos
       bytes -= size;
       handed = 0;
       // Behind the last record there may be offsets that hold none.
-      doneTo = head < buffer.length ? last + 1 : Math.max(last + 1, fetchAt);
-      host.done(self, doneTo);
+      moveTo(head < buffer.length ? last + 1 : Math.max(last + 1, fetchAt));
       if (head >= buffer.length) {
         buffer = [];
         head = 0;

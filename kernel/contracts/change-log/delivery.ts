@@ -11,9 +11,14 @@ export function deliveryTests(log: () => ChangeLog): void {
     await log().append([{ topic: 't', partition: 0, records: numbers(0, 10) }]);
     const held = gate();
     const seen: string[] = [];
+    const done: number[] = [];
     const consumer = log().consume({
       group: 'g',
       topics: ['t'],
+      onDone: ({ topic, partition }, position) => {
+        expect({ topic, partition }).toEqual({ topic: 't', partition: 0 });
+        done.push(position);
+      },
       onBatch: async (batch) => {
         seen.push(...valuesOf(batch));
         await held.opened;
@@ -23,11 +28,14 @@ export function deliveryTests(log: () => ChangeLog): void {
     await until(() => seen.length === 10, 'ten records had come');
     const before = await log().lag('g');
     expect(before.reduce((sum, { lag }) => sum + lag, 0)).toBe(before.length === 0 ? 0 : 10);
+    expect(done).toEqual([]);
     held.open();
     await until(async () => (await log().lag('g'))[0]?.lag === 0, 'the offset was committed');
     await log().append([{ topic: 't', partition: 0, records: numbers(10, 5) }]);
     await until(() => seen.length === 15, 'five more had come');
+    await until(() => done.at(-1) === 15, 'all was done');
     await consumer.stop();
+    expect(done).toEqual([...done].sort((a, b) => a - b));
     expect(seen).toEqual(Array.from({ length: 15 }, (_, index) => String(index)));
     const again: string[] = [];
     const next = log().consume({
