@@ -26,5 +26,5 @@ export const BENCHMARKS = {
   freshness: () => benchFreshness(),
   transaction: () => benchTransaction(),
   api: (flags: BenchFlags = {}) => benchApi(flags),
-  semantic: () => benchSemantic(),
+  semantic: (flags: BenchFlags = {}) => benchSemantic(flags),
 } as const;

@@ -15,7 +15,6 @@ import {
   type CubeLayer,
   createCubeLayer,
   createQueryLimits,
-  generateModel,
   type ModelInput,
   readModelFiles,
   readModelTests,
@@ -121,7 +120,7 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
     },
     admit: createQueryLimits({ warehouse: options.warehouse, limits: options.limits, logger }),
     maxSeconds: options.limits.maxSeconds,
-    models: async (profile) => generateModel((await current()).input, profile),
+    models: async () => (await current()).input,
   });
   return {
     ...layer,

@@ -19,13 +19,23 @@ export function benchCommand(): Command {
       ]),
     )
     .option('--changes <n>', 'cdc: row changes; default 1000000', Number)
-    .option('--parts <list>', 'api: reads, mixed, lists, comma separated; default all', (text) =>
-      text.split(','),
+    .option(
+      '--parts <list>',
+      'api: reads, mixed, lists; semantic: uncached, dashboard, cached, freshness; comma separated; default all',
+      (text) => text.split(','),
     )
-    .option('--rows <n>', 'api: rows of the large table; default 1000000', Number)
+    .option(
+      '--rows <n>',
+      'api: rows of the large table, default 1000000; semantic: of the fact, default 10000000',
+      Number,
+    )
     .option('--orders <n>', 'api: orders of the demo business; default 20000', Number)
-    .option('--rate <n>', 'api: mixed requests a second; default 500', Number)
-    .option('--seconds <n>', 'api: how long; default 30', Number)
+    .option(
+      '--rate <n>',
+      'api: mixed requests a second, default 500; semantic: known questions a second, default 2000',
+      Number,
+    )
+    .option('--seconds <n>', 'api, semantic: how long; default 30 and 10', Number)
     .option('--json', 'print one JSON document (always the case; accepted for symmetry)')
     .action(async (name: string, flags: BenchFlags) => {
       const { BENCHMARKS } = await import('../../bench/index.ts');

@@ -1,5 +1,6 @@
 import type { Freshness } from '#kernel';
 import { BoundedCache, type Outcome, type TableClock } from '../results/index.ts';
+import type { Range } from './ranges.ts';
 import type { Request } from './requests.ts';
 
 /** An answer in Cube's format as it is sent. */
@@ -19,11 +20,8 @@ interface Kept {
   readonly ranges: readonly Range[];
 }
 
-export interface Range {
-  readonly text: string;
-  readonly timezone: string;
-  readonly resolved: string;
-}
+/** Whether relative ranges mean now what they meant. */
+export type MeanTheSame = (ranges: readonly Range[]) => Promise<boolean>;
 
 /**
  * Answers that can be given again without Cube: the same question to the same model for the same parameters, while
@@ -32,26 +30,24 @@ export interface Range {
 export class Answers {
   readonly #kept: BoundedCache<Kept>;
   readonly #clock: TableClock;
-  readonly #resolve: (text: string, timezone: string) => string;
+  readonly #mean: MeanTheSame;
   #hits = 0;
 
-  constructor(clock: TableClock, maxBytes: number, resolve: (text: string, timezone: string) => string) {
+  constructor(clock: TableClock, maxBytes: number, mean: MeanTheSame) {
     this.#kept = new BoundedCache(maxBytes);
     this.#clock = clock;
-    this.#resolve = resolve;
+    this.#mean = mean;
   }
 
   stats() {
     return { entries: this.#kept.size, bytes: this.#kept.bytes, hits: this.#hits };
   }
 
-  get(key: string): Answer | null {
+  async get(key: string): Promise<Answer | null> {
     const kept = this.#kept.get(key);
     if (!kept) return null;
-    const still =
-      this.#clock.stamp(kept.tables) === kept.stamp &&
-      kept.ranges.every(({ text, timezone, resolved }) => this.#resolve(text, timezone) === resolved);
-    if (!still) {
+    const same = kept.ranges.length === 0 || (await this.#mean(kept.ranges));
+    if (!same || this.#clock.stamp(kept.tables) !== kept.stamp) {
       this.#kept.delete(key);
       return null;
     }

@@ -1,15 +1,10 @@
 import { userError } from '#kernel';
 import type { Core, CubeContext, CubeLibrary, GraphqlAnswer, GraphqlFailure } from './library.ts';
+import type { GraphqlQuestion } from './planner/index.ts';
 
 const MAX_TEXT = 50_000;
 /** Questions in one document, each of which is a query of its own. */
 const MAX_QUESTIONS = 20;
-
-export interface GraphqlQuestion {
-  readonly query: string;
-  readonly variables?: Readonly<Record<string, unknown>> | undefined;
-  readonly operationName?: string | undefined;
-}
 
 /** Schemas by the model they were made of; they go when it goes. */
 const schemas = new WeakMap<object, object>();

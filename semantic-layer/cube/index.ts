@@ -4,7 +4,6 @@ export {
   type CubeOptions,
   type CubeStatus,
   createCubeLayer,
-  type GraphqlRequest,
   type LoadRequest,
 } from './layer.ts';
 export { cubeInstalled } from './library.ts';

@@ -7,25 +7,24 @@ import {
   type SemanticLayer,
   type SemanticMeta,
   type SemanticQuery,
-  userError,
   type Warehouse,
 } from '#kernel';
 import { type Admit, Runner, type Statement, type TableClock } from '../results/index.ts';
 import { type Answer, Answers, freshnessOf } from './answers.ts';
+import { failure, hasLimit, restQuery, shown, tooLarge } from './asked.ts';
 import { columnarOf } from './columnar.ts';
-import { graphqlOf } from './graphql.ts';
-import {
-  type Core,
-  type CubeLibrary,
-  type ErrorMessage,
-  HARD_MAX_ROWS,
-  loadCube,
-  type ResultMessage,
-} from './library.ts';
+import { finished, type Ran } from './finished.ts';
+import { HARD_MAX_ROWS } from './library.ts';
 import { metaOf } from './meta.ts';
-import { type ModelSource, type ModelStatus, Models } from './models.ts';
-import type { Transform } from './native/index.ts';
-import { relativeRanges } from './ranges.ts';
+import { type Model, type ModelSource, type ModelStatus, Models } from './models.ts';
+import {
+  type GraphqlQuestion,
+  openPlanner,
+  type Plan,
+  type Planner,
+  type PlannerAbout,
+} from './planner/index.ts';
+import { meanTheSame, Plans } from './plans.ts';
 import { type Request, Requests } from './requests.ts';
 
 export interface CubeOptions {
@@ -50,12 +49,6 @@ export interface LoadRequest {
   readonly cache?: string | undefined;
 }
 
-export interface GraphqlRequest {
-  readonly query: string;
-  readonly variables?: Readonly<Record<string, unknown>> | undefined;
-  readonly operationName?: string | undefined;
-}
-
 export interface CubeStatus {
   /** 'unloaded' until the first question. */
   readonly native: 'module' | 'substitute' | 'unloaded';
@@ -68,6 +61,8 @@ export interface CubeStatus {
     readonly runs: number;
   };
   readonly answers: { readonly entries: number; readonly bytes: number; readonly hits: number };
+  /** Questions that were planned so far. */
+  readonly plans: number;
 }
 
 export interface CubeLayer extends SemanticLayer {
@@ -78,28 +73,41 @@ export interface CubeLayer extends SemanticLayer {
     dryRun(principal: Principal, query: unknown): Promise<Answer>;
     meta(principal: Principal): Promise<Answer>;
   };
-  graphql(principal: Principal, request: GraphqlRequest, signal?: AbortSignal): Promise<Answer>;
+  graphql(principal: Principal, question: GraphqlQuestion, signal?: AbortSignal): Promise<Answer>;
+  /** Compiles what this principal would ask, if it is not; nothing is thrown. */
+  warm(principal: Principal): Promise<void>;
   /** Tables, definitions or curated files have changed. */
   refresh(): Promise<void>;
   status(): CubeStatus;
   close(): Promise<void>;
 }
 
-/** Rows of one answer over REST and GraphQL. */
-const REST_MAX_ROWS = 50_000;
 const DEFAULT_MAX_ROWS = 50_000;
 
 interface Loaded {
-  readonly library: CubeLibrary;
-  readonly core: Core;
+  readonly planner: Planner;
   readonly models: Models;
-  readonly answers: Answers;
-  readonly resolve: (text: string, timezone: string) => string;
+  about: PlannerAbout | null;
 }
 
-/** The semantic layer on Cube. Nothing of Cube is loaded before the first question. */
+interface Entered {
+  readonly model: Model;
+  readonly params: Readonly<Record<string, string>>;
+  readonly planner: Planner;
+}
+
+interface Meta {
+  readonly rest: Buffer;
+  readonly port: SemanticMeta;
+}
+
+let layers = 0;
+
+/** The semantic layer on Cube. Nothing of Cube is loaded before the first question, and never in this thread. */
 export function createCubeLayer(options: CubeOptions): CubeLayer {
   const { clock, logger, cacheBytes = 64 * 1024 * 1024 } = options;
+  layers += 1;
+  const layer = `${layers}`;
   const runner = new Runner({
     warehouse: options.warehouse,
     clock,
@@ -107,137 +115,129 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
     maxSeconds: options.maxSeconds ?? 60,
   });
   const requests = new Requests(runner);
+  const plans = new Plans();
+  const answers = new Answers(clock, cacheBytes, (ranges) => meanTheSame(cube().planner, ranges));
+  const metas = new WeakMap<Model, Promise<Meta>>();
   let loaded: Loaded | null = null;
 
   const cube = (): Loaded => {
     if (loaded) return loaded;
-    const library = loadCube();
-    const files = new Map();
-    const core = library.createCore({
-      filesOf: (model) => files.get(model) ?? [],
-      adapterOf: (context) => requests.adapterOf(context),
-      log: (message, { error }) => {
-        if (error !== undefined) logger.debug({ error: String(error).slice(0, 2000) }, `cube: ${message}`);
+    const planner = openPlanner(logger, (id, planned) => requests.runFor(id, planned));
+    const opened: Loaded = {
+      planner,
+      models: new Models(planner, options.models, logger, layer),
+      about: null,
+    };
+    planner.about.then(
+      (about) => {
+        opened.about = about;
       },
+      () => {}, // told to whoever asks
+    );
+    // The next question starts another.
+    void planner.ended.then(() => {
+      if (loaded === opened) loaded = null;
+      return planner.release();
     });
-    const resolve = (text: string, timezone: string): string => {
-      try {
-        return JSON.stringify(library.resolveDateRange(text, timezone));
-      } catch {
-        return 'unreadable'; // Cube says what is wrong with it
-      }
-    };
-    loaded = {
-      library,
-      core,
-      models: new Models(core, options.models, logger, files),
-      answers: new Answers(clock, cacheBytes, resolve),
-      resolve,
-    };
-    return loaded;
+    loaded = opened;
+    return opened;
   };
 
-  const enter = async (principal: Principal) => {
+  const enter = async (principal: Principal): Promise<Entered> => {
     const profile = await options.profileOf(principal);
-    const model = await cube().models.of(profile);
+    const { models, planner } = cube();
+    const model = await models.of(profile);
     await clock.current();
-    return { model, params: profile.params(principal) };
+    return { model, planner, params: profile.params(principal) };
   };
 
-  const admitFor =
-    (principal: Principal): Admit =>
-    (statement) =>
-      options.admit ? options.admit(principal, statement) : Promise.resolve(() => {});
-
-  const open = async (
+  const requestOf = (
     principal: Principal,
-    more: {
-      readonly defaultLimit?: boolean;
-      readonly fresh?: boolean;
-      readonly signal?: AbortSignal | undefined;
-    },
-  ): Promise<Request> => {
-    const { model, params } = await enter(principal);
-    return requests.open(model.key, {
-      params,
-      signal: more.signal,
-      fresh: more.fresh ?? false,
-      defaultLimit: more.defaultLimit ?? false,
-      admit: admitFor(principal),
-    });
+    { params }: Entered,
+    more: Partial<Pick<Request, 'signal' | 'fresh' | 'defaultLimit'>>,
+  ): Request => {
+    const admit: Admit = (statement) =>
+      options.admit ? options.admit(principal, statement) : Promise.resolve(() => {});
+    return requests.open({ params, admit, signal: undefined, fresh: false, defaultLimit: false, ...more });
   };
 
-  /** One call of Cube's gateway, its answer as a promise. */
-  const ask = async <M>(
-    call: (res: (message: M, options?: { status?: number }) => void) => Promise<void>,
-  ) => {
-    const answer = Promise.withResolvers<{ message: M; status: number }>();
-    await call((message, { status = 200 } = {}) => answer.resolve({ message, status }));
-    return answer.promise;
+  /** Errors: what Cube refuses. */
+  const planned = async (
+    { planner, model }: Entered,
+    query: unknown,
+    queryType: string | undefined,
+  ): Promise<Plan> => {
+    const plan = await plans.of(planner, model.key, query, queryType);
+    if ('refused' in plan) throw failure(plan.refused, plan.status);
+    return plan;
   };
+
+  const runAll = (request: Request, { parts }: Plan): Promise<Ran[]> =>
+    Promise.all(
+      parts.map(async ({ statement, total }): Promise<Ran> => {
+        const [rows, all] = await Promise.all([
+          requests.run(request, statement),
+          total ? requests.run(request, total) : null,
+        ]);
+        return { rows, total: all };
+      }),
+    );
 
   const plain = (status: number, body: object): Answer => ({
     status,
     body: Buffer.from(JSON.stringify(body)),
   });
 
-  const loadRaw = (request: Request, query: unknown, queryType: string | undefined, apiType: string) =>
-    ask<ResultMessage | ErrorMessage>((res) =>
-      cube()
-        .core.apiGateway()
-        .load({ query: structuredClone(query), queryType, context: request.context, res, apiType }),
-    );
-
   const ofCube = async (principal: Principal, query: unknown, what: 'sql' | 'dryRun'): Promise<Answer> => {
-    const request = await open(principal, {});
-    const { message, status } = await ask<ErrorMessage>((res) =>
-      cube()
-        .core.apiGateway()
-        [what]({ query: structuredClone(restQuery(query)), context: request.context, res }),
-    );
+    const { planner, model } = await enter(principal);
+    const { message, status } = await planner.call('ask', model.key, what, restQuery(query));
     return plain(status, message);
   };
 
-  const meta = async (principal: Principal) => {
-    const request = await open(principal, {});
-    const { message } = await ask<ErrorMessage>((res) =>
-      cube().core.apiGateway().meta({ context: request.context, res, includeCompilerId: true }),
-    );
+  const metaFor = async (principal: Principal): Promise<Meta> => {
+    const { planner, model } = await enter(principal);
+    let meta = metas.get(model);
+    if (!meta) {
+      meta = readMeta(planner, model);
+      metas.set(model, meta);
+      meta.catch(() => metas.delete(model));
+    }
+    return meta;
+  };
+
+  const readMeta = async (planner: Planner, { key, version }: Model): Promise<Meta> => {
+    const { message } = await planner.call('ask', key, 'meta', null);
     if (message.error !== undefined) throw new HubError('SEMANTIC_FAILED', message.error);
-    return { message, version: request.context.securityContext.model.split(' ')[1]! };
+    return { rest: Buffer.from(JSON.stringify(message)), port: metaOf(version, message) };
   };
 
   return {
     rest: {
       async load(principal, asked, signal) {
-        const { model, params } = await enter(principal);
+        const entered = await enter(principal);
         const query = restQuery(asked.query);
         const fresh = asked.cache === 'no-cache' || asked.cache === 'must-revalidate';
+        const { model, params } = entered;
         const key = `${model.key} ${JSON.stringify(params)} ${asked.queryType ?? ''} ${JSON.stringify(query)}`;
-        const known = fresh ? null : cube().answers.get(key);
+        const known = fresh ? null : await answers.get(key);
         if (known) return known;
-        const request = requests.open(model.key, {
-          params,
-          signal,
-          fresh,
-          defaultLimit: !hasLimit(query),
-          admit: admitFor(principal),
-        });
-        const ranges = relativeRanges(query, cube().resolve);
-        const { message, status } = await loadRaw(request, query, asked.queryType, 'rest');
-        if (!message.isWrapper) throw failure(request, message, status);
-        const json = Buffer.from(await message.getFinalResult().catch(refused));
-        return cube().answers.finish(key, json, request, ranges);
+        const plan = await planned(entered, query, asked.queryType);
+        const request = requestOf(principal, entered, { signal, fresh, defaultLimit: !hasLimit(query) });
+        const ran = await runAll(request, plan);
+        const json = shown(() => finished(plan, ran));
+        return answers.finish(key, json, request, plan.ranges);
       },
       sql: (principal, query) => ofCube(principal, query, 'sql'),
       dryRun: (principal, query) => ofCube(principal, query, 'dryRun'),
-      meta: async (principal) => plain(200, (await meta(principal)).message),
+      meta: async (principal) => ({ status: 200, body: (await metaFor(principal)).rest }),
     },
 
-    async graphql(principal, asked, signal) {
-      const request = await open(principal, { signal, defaultLimit: true });
-      const { core, library } = cube();
-      const answer = await graphqlOf(library, core, request.context, asked);
+    async graphql(principal, question, signal) {
+      const entered = await enter(principal);
+      const request = requestOf(principal, entered, { signal, defaultLimit: true });
+      const answer = await requests.serving(request, () =>
+        entered.planner.call('graphql', entered.model.key, request.id, question),
+      );
       const tables = [...new Set(request.outcomes.flatMap((one) => one.tables))].sort();
       const extensions = {
         freshness: freshnessOf(clock, request.outcomes),
@@ -248,20 +248,23 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
       return plain(200, { ...answer, extensions });
     },
 
-    async meta(principal): Promise<SemanticMeta> {
-      const { message, version } = await meta(principal);
-      return metaOf(version, message);
-    },
+    meta: async (principal) => (await metaFor(principal)).port,
 
     async load(principal, query, given: LoadSemanticOptions = {}) {
       const maxRows = Math.min(given.maxRows ?? DEFAULT_MAX_ROWS, HARD_MAX_ROWS);
-      const request = await open(principal, { signal: given.signal });
+      const entered = await enter(principal);
+      const request = requestOf(principal, entered, { signal: given.signal });
       const limit = query.limit ?? maxRows + 1;
       const bounded = { ...query, limit: Math.min(limit, maxRows + 1) };
-      const { message, status } = await loadRaw(request, bounded, 'multi', 'rest');
-      if (!message.isWrapper) throw failure(request, message, status);
-      const transforms = message.getTransformData() as readonly Transform[];
-      const result = shown(() => columnarOf(transforms, request.outcomes));
+      const plan = await planned(entered, bounded, 'multi');
+      const ran = await runAll(request, plan);
+      const transforms = plan.parts.map(({ transform }) => transform);
+      const result = shown(() =>
+        columnarOf(
+          transforms,
+          ran.map(({ rows }) => rows),
+        ),
+      );
       if (result.rows.length > maxRows) throw tooLarge(maxRows);
       return {
         ...result,
@@ -272,110 +275,33 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
     },
 
     async sql(principal, query: SemanticQuery) {
-      const request = await open(principal, {});
-      const { message, status } = await ask<ErrorMessage>((res) =>
-        cube()
-          .core.apiGateway()
-          .sql({ query: structuredClone(query), context: request.context, res }),
-      );
-      if (message.error !== undefined) throw failure(request, message, status);
-      const { sql } = message as unknown as { sql: { sql: [string, unknown[]] } };
-      const [text, values] = sql.sql;
-      return requests.explain(request, text, values);
+      const entered = await enter(principal);
+      const plan = await planned(entered, query, undefined);
+      const { statement } = plan.parts[0]!;
+      return requests.explain(requestOf(principal, entered, {}), statement.query, statement.values);
+    },
+
+    async warm(principal) {
+      await metaFor(principal).catch((thrown: unknown) => {
+        logger.debug({ err: thrown }, 'a model could not be made ready');
+      });
     },
 
     refresh: async () => {
       await loaded?.models.refresh();
     },
     status: () => ({
-      native: loaded?.library.native ?? 'unloaded',
-      version: loaded?.library.version ?? null,
+      native: loaded?.about?.native ?? 'unloaded',
+      version: loaded?.about?.version ?? null,
       models: loaded?.models.status() ?? [],
       results: runner.stats(),
-      answers: loaded?.answers.stats() ?? { entries: 0, bytes: 0, hits: 0 },
+      answers: answers.stats(),
+      plans: plans.made,
     }),
     async close() {
-      await loaded?.core.shutdown();
+      const closing = loaded;
+      loaded = null;
+      await closing?.planner.release();
     },
   };
 }
-
-/** A query as sent over REST. Errors: QUERY_INVALID, for what is no JSON or asks for too much. */
-function restQuery(query: unknown): unknown {
-  let parsed = query;
-  if (typeof query === 'string') {
-    try {
-      parsed = JSON.parse(query);
-    } catch (cause) {
-      throw userError(
-        'QUERY_INVALID',
-        'The query is not JSON.',
-        'Send it as Cube’s REST API takes it.',
-        cause,
-      );
-    }
-  }
-  const all = Array.isArray(parsed) ? parsed : [parsed];
-  if (all.length > MAX_BLENDED)
-    throw userError(
-      'QUERY_INVALID',
-      `A request holds at most ${MAX_BLENDED} queries.`,
-      'Send several requests.',
-    );
-  for (const one of all) {
-    if (typeof one !== 'object' || one === null)
-      throw userError('QUERY_INVALID', 'A query is an object.', 'See docs/semantic-layer.md.');
-    const { limit } = one as { limit?: unknown };
-    if (typeof limit === 'number' && limit > REST_MAX_ROWS)
-      throw userError(
-        'QUERY_INVALID',
-        `A limit is at most ${REST_MAX_ROWS}.`,
-        'Read further rows with "offset", or ask for less detail.',
-      );
-  }
-  return parsed;
-}
-
-const MAX_BLENDED = 20;
-
-const hasLimit = (query: unknown): boolean =>
-  (Array.isArray(query) ? query : [query]).some(
-    (one) => typeof (one as { limit?: unknown }).limit === 'number',
-  );
-
-/** What went wrong in the warehouse or with the caller's query, as the hub says it. */
-function failure(request: Request, message: ErrorMessage, status: number): HubError {
-  if (request.failed) return request.failed;
-  const text = String(message.error ?? 'The query failed.').replace(/^(User)?Error: /, '');
-  if (
-    status >= 500 &&
-    !/^(You requested hidden|Can't find|.*not found for path|.* not found|Expressions are not)/i.test(text)
-  )
-    return new HubError('SEMANTIC_FAILED', text, { next: 'Look for the request id in the hub’s log.' });
-  return userError('QUERY_INVALID', text, 'Look at /cubejs-api/v1/meta for the members there are.');
-}
-
-/** Cube's ways to say that a member cannot be read come when the result is written. */
-const refused = (thrown: unknown): never => {
-  throw userError(
-    'QUERY_INVALID',
-    (thrown as Error).message,
-    'Look at /cubejs-api/v1/meta for the members there are.',
-    thrown,
-  );
-};
-
-function shown<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (thrown) {
-    return refused(thrown);
-  }
-}
-
-const tooLarge = (maxRows: number): HubError =>
-  userError(
-    'QUERY_TOO_LARGE',
-    `The result has more than ${maxRows.toLocaleString('en')} rows.`,
-    'Ask for less detail, or filter.',
-  );

@@ -7,8 +7,8 @@ import { dialectOf } from './dialect.ts';
 import { ensureNative, type NativeExports } from './native/index.ts';
 
 /**
- * What the hub uses of Cube 1.7.43, whose own types are wider than they are true. Loading it takes about a second and
- * 130 MB: it happens at the first question, not when a process starts.
+ * What the hub uses of Cube 1.7.43, whose own types are wider than they are true. Loading it takes seconds and 130 MB:
+ * it happens in the planning thread (`planner/`) and nowhere else.
  */
 
 export interface CubeContext {
@@ -20,6 +20,7 @@ export interface CubeContext {
 export interface PlannedQuery {
   readonly query: string;
   readonly values: readonly unknown[];
+  readonly preAggregations?: readonly unknown[];
 }
 
 export interface AdapterAnswer {
@@ -67,7 +68,32 @@ export interface Gateway {
   meta(asked: Omit<Asked<ErrorMessage>, 'query'> & { readonly includeCompilerId: boolean }): Promise<void>;
 }
 
+/** What the gateway calls of itself. */
+export interface FullGateway extends Gateway {
+  getSqlQueriesInternal(context: CubeContext, queries: readonly object[]): Promise<readonly object[]>;
+  getSqlResponseInternal(
+    context: CubeContext,
+    query: { readonly total?: boolean },
+    sql: object,
+  ): Promise<object>;
+  coerceForSqlQuery(query: object, context: CubeContext): object;
+  wrapAdapterQueryResultIfNeeded(answer: { data: readonly object[] }): { readonly data: object };
+}
+
+/** One query on its way to its statement. */
+export interface SqlGenerator {
+  buildSqlAndParams(): [string, readonly unknown[]];
+  readonly aliasNameToMember: Readonly<Record<string, string>>;
+  readonly preAggregations: { preAggregationsDescription(): readonly unknown[] };
+}
+
 export interface CompilerApi {
+  getSqlGenerator(query: object): Promise<{
+    readonly sqlGenerator: SqlGenerator;
+    readonly compilers: {
+      readonly compiler: { withQuery<T>(query: SqlGenerator, work: () => T): T };
+    };
+  }>;
   getCompilers(): Promise<unknown>;
   metaConfig(context: CubeContext, options: { readonly requestId: string }): Promise<unknown>;
 }

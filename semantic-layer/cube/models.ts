@@ -1,9 +1,12 @@
-import { createHash } from 'node:crypto';
 import { type AccessProfile, HubError, type Logger, type ModelFile, toHubError } from '#kernel';
-import type { CompilerApi, Core, CubeContext } from './library.ts';
+import type { ModelInput } from '../generate/index.ts';
+import type { ModelMatter, Planner } from './planner/index.ts';
 
-/** Where models come from: pure, so that the same tables and profile give the same files. */
-export type ModelSource = (profile: AccessProfile) => Promise<readonly ModelFile[]>;
+/**
+ * Where models come from: files, or what `generateModel` makes them of, which is then done beside. Pure, so that the
+ * same tables and profile give the same files.
+ */
+export type ModelSource = (profile: AccessProfile) => Promise<readonly ModelFile[] | ModelInput>;
 
 export interface ModelStatus {
   readonly profile: string;
@@ -16,10 +19,9 @@ export interface ModelStatus {
   readonly compileMs: number | null;
 }
 
-interface Model {
+export interface Model {
   readonly key: string;
   readonly version: string;
-  readonly files: readonly ModelFile[];
   readonly compiledAt: Date;
   readonly compileMs: number;
 }
@@ -42,23 +44,23 @@ const MOST_PROFILES = 24;
  * serves, which goes on until the new one is ready; one that does not compile changes nothing but the status.
  */
 export class Models {
-  readonly #core: Core;
+  readonly #planner: Planner;
   readonly #source: ModelSource;
   readonly #logger: Logger;
-  readonly #files: Map<string, readonly ModelFile[]>;
+  readonly #layer: string;
   readonly #slots = new Map<string, Slot>();
   #queue: Promise<void> = Promise.resolve();
 
-  /** `files` is what Cube's repository reads: model key -> files. */
-  constructor(core: Core, source: ModelSource, logger: Logger, files: Map<string, readonly ModelFile[]>) {
-    this.#core = core;
+  /** `layer` sets the models of several layers of one planner apart. */
+  constructor(planner: Planner, source: ModelSource, logger: Logger, layer: string) {
+    this.#planner = planner;
     this.#source = source;
     this.#logger = logger;
-    this.#files = files;
+    this.#layer = layer;
   }
 
   /** The model that serves this profile; waits for the first. Errors: SEMANTIC_MODEL_INVALID. */
-  async of(profile: AccessProfile): Promise<{ readonly key: string; readonly version: string }> {
+  async of(profile: AccessProfile): Promise<Model> {
     const slot = this.#slots.get(profile.id) ?? this.#open(profile);
     this.#slots.delete(profile.id);
     this.#slots.set(profile.id, slot);
@@ -128,50 +130,46 @@ export class Models {
   async #attempt(slot: Slot): Promise<void> {
     const { profile } = slot;
     const started = performance.now();
-    let key: string | null = null;
     try {
-      const files = await this.#source(profile);
-      const version = hashOf(files);
-      if (slot.current?.version === version) {
-        slot.error = null;
-        return;
-      }
-      key = `${profile.id} ${version}`;
-      this.#files.set(key, files);
-      const context: CubeContext = { securityContext: { model: key }, requestId: `compile ${version}` };
-      const api: CompilerApi = await this.#core.getCompilerApi(context);
-      await api.getCompilers();
+      const source = await this.#source(profile);
+      const owner = `${this.#layer}/${profile.id}`;
+      const known = slot.current?.version ?? null;
+      const made = await this.#planner.call('compile', owner, matterOf(source, profile), known);
+      slot.error = null;
+      if (!made) return;
       const compileMs = Math.round(performance.now() - started);
       const before = slot.current;
-      slot.current = { key, version, files, compiledAt: new Date(), compileMs };
-      slot.error = null;
+      slot.current = { ...made, compiledAt: new Date(), compileMs };
       if (before) this.#retire(before);
-      this.#logger.info({ profile: profile.id, version, compileMs }, 'model in force');
+      this.#logger.info({ profile: profile.id, version: made.version, compileMs }, 'model in force');
     } catch (thrown) {
-      if (key) this.#forget(key);
-      slot.error = invalid(toHubError(thrown).message, thrown);
+      const error = toHubError(thrown);
+      slot.error = error.code === 'PLANNER_ENDED' ? error : invalid(error.message, thrown);
       this.#logger.error({ profile: profile.id, error: slot.error.message }, 'model does not compile');
     }
   }
 
   /** What runs under the old model ends within its time limit; then it is let go. */
   #retire(model: Model): void {
-    setTimeout(() => this.#forget(model.key), RETIRE_MS).unref();
-  }
-
-  #forget(key: string): void {
-    this.#files.delete(key);
-    this.#core.compilerCache.delete(key);
+    setTimeout(() => {
+      this.#planner.call('forget', model.key).catch(() => {}); // it went with the thread
+    }, RETIRE_MS).unref();
   }
 }
 
 const RETIRE_MS = 120_000;
 
-const hashOf = (files: readonly ModelFile[]): string => {
-  const hash = createHash('sha256');
-  for (const { fileName, content } of files) hash.update(`${fileName}\0${content}\0`);
-  return hash.digest('hex').slice(0, 16);
-};
+function matterOf(source: readonly ModelFile[] | ModelInput, { id, tables }: AccessProfile): ModelMatter {
+  if (!('curated' in source)) return { files: source };
+  const { curated, entities, appsSource } = source;
+  const input = {
+    tables: source.tables,
+    entities,
+    curated,
+    ...(appsSource === undefined ? {} : { appsSource }),
+  };
+  return { input, profile: { id, tables } };
+}
 
 const invalid = (reason: string, cause?: unknown): HubError =>
   new HubError(

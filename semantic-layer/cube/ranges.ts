@@ -1,9 +1,14 @@
-import type { Range } from './answers.ts';
-
 /** Operators whose values Cube reads as dates. */
 const DATE_OPERATORS =
   /^(inDateRange|notInDateRange|onTheDate|beforeDate|beforeOrOnDate|afterDate|afterOrOnDate)$/;
 const ABSOLUTE = /^\d{4}-\d\d-\d\d/;
+
+/** A range such as `last 7 days`, and what it meant. */
+export interface Range {
+  readonly text: string;
+  readonly timezone: string;
+  readonly resolved: string;
+}
 
 interface Loose {
   readonly [name: string]: unknown;

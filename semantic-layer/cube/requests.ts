@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { type HubError, type SemanticSql, toHubError } from '#kernel';
 import type { Admit, Outcome, Runner } from '../results/index.ts';
 import { bindValues } from './bind.ts';
-import type { Adapter, AdapterAnswer, CubeContext } from './library.ts';
+import type { AdapterAnswer, PlannedQuery } from './library.ts';
 
 /** One request on its way through Cube: with what it runs, and what was found out about its answer. */
 export interface Request {
-  readonly context: CubeContext;
+  readonly id: string;
   readonly params: Readonly<Record<string, string>>;
   readonly signal: AbortSignal | undefined;
   /** Results that are known do not count. */
@@ -25,27 +25,33 @@ export interface Request {
 export const DEFAULT_LIMIT = 10_000;
 const LIMITED = new RegExp(`\\bLIMIT ${DEFAULT_LIMIT}$`);
 
-/** Requests under way, found again by the context that Cube passes through. */
+/** Requests under way; those that the planner has statements run for are found by their id. */
 export class Requests {
-  readonly #open = new WeakMap<CubeContext, Request>();
+  readonly #serving = new Map<string, Request>();
   readonly #runner: Runner;
 
   constructor(runner: Runner) {
     this.#runner = runner;
   }
 
-  open(model: string, request: Omit<Request, 'context' | 'outcomes' | 'truncated' | 'failed'>): Request {
-    const context: CubeContext = { securityContext: { model }, requestId: randomUUID() };
-    const opened: Request = { ...request, context, outcomes: [], truncated: false, failed: null };
-    this.#open.set(context, opened);
-    return opened;
+  open(request: Omit<Request, 'id' | 'outcomes' | 'truncated' | 'failed'>): Request {
+    return { ...request, id: randomUUID(), outcomes: [], truncated: false, failed: null };
   }
 
-  /** In the place of Cube's orchestrator: what it plans runs on the warehouse as the request's principal. */
-  adapterOf(context: CubeContext): Adapter {
-    const request = this.#open.get(context);
-    if (!request) throw new Error('Cube asks on behalf of nobody.');
-    return { executeQuery: ({ query, values }) => this.#execute(request, bindValues(query, values)) };
+  /** While `work` is under way, the planner has statements run on behalf of the request. */
+  async serving<T>(request: Request, work: () => Promise<T>): Promise<T> {
+    this.#serving.set(request.id, request);
+    try {
+      return await work();
+    } finally {
+      this.#serving.delete(request.id);
+    }
+  }
+
+  /** In the place of Cube's orchestrator; null for a request that is not served here. */
+  runFor(id: string, planned: PlannedQuery): Promise<AdapterAnswer> | null {
+    const request = this.#serving.get(id);
+    return request ? this.run(request, planned).then(adapterAnswer) : null;
   }
 
   /** What `query` would run, as it would run. */
@@ -53,9 +59,10 @@ export class Requests {
     return this.#runner.explain({ sql: bindValues(query, values).trim(), params });
   }
 
-  async #execute(request: Request, planned: string): Promise<AdapterAnswer> {
+  /** Runs what Cube has planned on the warehouse as the request's principal. */
+  async run(request: Request, { query, values }: PlannedQuery): Promise<Outcome> {
     const { params, signal, fresh, defaultLimit, admit } = request;
-    const sql = planned.trim();
+    const sql = bindValues(query, values).trim();
     const more = defaultLimit && LIMITED.test(sql);
     const statement = more ? sql.replace(LIMITED, `LIMIT ${DEFAULT_LIMIT + 1}`) : sql;
     const place = request.outcomes.length;
@@ -65,21 +72,22 @@ export class Requests {
       outcome = await this.#runner.run({ sql: statement, params, signal, fresh }, admit);
     } catch (thrown) {
       request.failed ??= toHubError(thrown);
-      throw thrown;
+      throw request.failed;
     }
     if (more && outcome.rows.length > DEFAULT_LIMIT) {
       request.truncated = true;
       outcome = { ...outcome, rows: outcome.rows.slice(0, DEFAULT_LIMIT) };
     }
     request.outcomes[place] = outcome;
-    const { names } = outcome;
-    return {
-      data: outcome.rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]]))),
-      lastRefreshTime: new Date(outcome.readAt),
-      dataSource: 'default',
-      dbType: 'clickhouse',
-      external: false,
-      slowQuery: false,
-    };
+    return outcome;
   }
 }
+
+const adapterAnswer = ({ names, rows, readAt }: Outcome): AdapterAnswer => ({
+  data: rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]]))),
+  lastRefreshTime: new Date(readAt),
+  dataSource: 'default',
+  dbType: 'clickhouse',
+  external: false,
+  slowQuery: false,
+});

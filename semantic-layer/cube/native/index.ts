@@ -1,2 +1,2 @@
 export { ensureNative, type NativeExports } from './substitute.ts';
-export { type Columns, type Transform, transformData } from './transform.ts';
+export { type Columns, pivotQuery, type QueryType, type Transform, transformData } from './transform.ts';
