@@ -135,6 +135,8 @@ export const configSchema = z.strictObject({
       /** Questions one principal has running at once, and how many more may wait. */
       concurrency: z.coerce.number().int().min(1).max(1000).default(8),
       queue: z.coerce.number().int().min(0).max(10_000).default(200),
+      /** Whether the model that sees everything is compiled as soon as every table streams, or at the first question. */
+      warm: z.union([z.boolean(), z.stringbool()]).default(true),
     })
     .prefault({}),
   identity: identitySchema,

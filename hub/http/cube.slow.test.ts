@@ -33,6 +33,18 @@ beforeAll(async () => {
 });
 afterAll(() => hub[Symbol.asyncDispose]());
 
+test('once every table streams, the model is compiled before anybody has asked', async () => {
+  const { semantic } = hub;
+  expect(semantic!.status()).toMatchObject({ native: 'unloaded', models: [] });
+  semantic!.warmUp();
+  const [model] = await eventually(async () => {
+    const { models } = semantic!.status();
+    return models[0]?.state === 'ready' ? models : undefined;
+  }, 60_000);
+  expect(model).toMatchObject({ profile: 'everything', error: null });
+  expect(semantic!.status().plans).toBe(0);
+});
+
 test('a captured table answers without a word of configuration, and again as soon as it has changed', async () => {
   const first = await eventually(async () => {
     const answer = await post('/v1/load', orders);

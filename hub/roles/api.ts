@@ -52,6 +52,7 @@ export async function runApi(context: RoleContext): Promise<Role> {
   const sql = await startSql({ ...context, config: settings.config.sql, layer: semantic });
   // Beside the start: what a crash has interrupted is gone on with, an upgrade is followed.
   const settled = registry.settle();
+  semantic.warmUp();
   return {
     facts: { port, sqlPort: sql.port },
     stats: () => ({

@@ -25,6 +25,8 @@ export interface ClockOptions {
   readonly logger: Logger;
   /** A table's shape, the sources or the apps are others: models have to follow. */
   readonly onReshaped: () => void;
+  /** Something was said of any table or source. */
+  readonly onMessage: () => void;
 }
 
 export interface ChangeClock extends TableClock {
@@ -40,7 +42,13 @@ const PAIR = /`(?:[^`\\]|\\.)+`\.`(?:[^`\\]|\\.)+`/g;
  * the hub's state when somebody asks, and count only once every message is read that was written before them: so
  * "complete up to T" is never said of a result that a change before T has made old.
  */
-export async function openClock({ pool, log, logger, onReshaped }: ClockOptions): Promise<ChangeClock> {
+export async function openClock({
+  pool,
+  log,
+  logger,
+  onReshaped,
+  onMessage,
+}: ClockOptions): Promise<ChangeClock> {
   const changed = new Map<string, number>();
   let named = new Map<string, string>();
   let topics = new Map<string, string>();
@@ -76,6 +84,7 @@ export async function openClock({ pool, log, logger, onReshaped }: ClockOptions)
         const message = parse(value);
         if (message) take(message);
       }
+      onMessage();
       position = records.at(-1)!.offset + 1;
       const reached = waiting.filter(({ end }) => end <= position);
       waiting = waiting.filter(({ end }) => end > position);

@@ -7,6 +7,7 @@ import {
   type Logger,
   type ModelFile,
   type Registry,
+  systemPrincipal,
   toHubError,
   type Warehouse,
 } from '#kernel';
@@ -44,6 +45,11 @@ interface World {
 
 /** The semantic layer of this hub: tables and apps in, models made and kept true, questions answered. */
 export interface HubSemantic extends CubeLayer {
+  /**
+   * From now on, as soon as every table streams, the model that sees everything is compiled, so that the first
+   * question does not wait for it; unless `warm` is off, or somebody has asked before.
+   */
+  warmUp(): void;
   /** Everything is read anew, and every model in use follows. */
   reload(): Promise<void>;
   /** Checks the model in force, with these files in it, over the tables of this hub; see `checkHubModel`. */
@@ -96,6 +102,21 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
     return following;
   };
 
+  let warming: Promise<void> | null = null;
+  let wanted = false;
+  const warmUp = (): void => {
+    if (!wanted || world !== null) return;
+    warming ??= (async () => {
+      const tables = await options.registry.tables();
+      const settled = tables.every(({ state }) => state !== 'pending' && state !== 'snapshotting');
+      if (wanted && settled && tables.length > 0) await layer.warm(systemPrincipal('warm'));
+    })()
+      .catch((thrown: unknown) => logger.warn({ err: toHubError(thrown) }, 'no model was made ready'))
+      .finally(() => {
+        warming = null;
+      });
+  };
+
   const told = new WeakSet<AccessProfile>();
   const tellUnreadable = (access: WarehouseAccess, profile: AccessProfile): void => {
     if (told.has(profile)) return;
@@ -107,6 +128,7 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
   const clock = await openClock({
     ...options,
     onReshaped: () => void follow(),
+    onMessage: warmUp,
   });
   const layer = createCubeLayer({
     warehouse: options.warehouse,
@@ -124,6 +146,10 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
   });
   return {
     ...layer,
+    warmUp() {
+      wanted = options.limits.warm;
+      warmUp();
+    },
     reload: follow,
     check: async (files, tests) =>
       checkHubModel({
@@ -136,8 +162,10 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
     async close() {
       await clock.close();
       again = false;
+      wanted = false;
       await following;
       await layer.close();
+      await warming;
     },
   };
 }

@@ -70,6 +70,8 @@ export async function testHub(options: TestHubOptions = {}): Promise<TestHub> {
     BAC_SQL_PORT: '0',
     BAC_POSTGRES_PORT: '0',
     BAC_CLICKHOUSE_PORT: '0',
+    // Tests share the processors; those of the semantic layer wait for it themselves.
+    BAC_SEMANTIC_WARM: 'false',
     ...options.env,
   };
   const child = spawn(process.execPath, [...NODE_ARGS, 'up', ...(options.args ?? ['--no-demo'])], {
