@@ -52,7 +52,11 @@ export function httpClient(url: string, headers: Readonly<Record<string, string>
         const free = idle.pop();
         if (free) return free.send(one);
         if (all.size >= connections) return waiting.push(one);
-        const made = new Connection(connect(Number(port), hostname), next, () => all.delete(made));
+        const made = new Connection(connect(Number(port), hostname), next, () => {
+          all.delete(made);
+          const at = idle.indexOf(made);
+          if (at >= 0) idle.splice(at, 1);
+        });
         all.add(made);
         made.send(one);
       }),

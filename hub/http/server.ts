@@ -18,6 +18,7 @@ import { openApi } from './openapi.ts';
 import { presentable, statusOf } from './problem.ts';
 import { type AppsSurface, recordSurface } from './records/surface.ts';
 import { limitRequests } from './request-limits.ts';
+import { RequestLog } from './request-log.ts';
 import { type Route, registerRoutes } from './route.ts';
 import { appRoutes } from './routes/apps.ts';
 import { auditRoutes } from './routes/audit.ts';
@@ -135,12 +136,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY,
     requestTimeout: 60_000,
+    childLoggerFactory: (parent, bindings) => new RequestLog(parent, bindings),
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 400 },
     trustProxy: trustedProxies(config),
   }) as unknown as FastifyInstance;
   const metrics = createMetrics();
+  const tellsRequests = options.logger.isLevelEnabled('debug');
 
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
@@ -152,10 +155,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unmatched';
     metrics.observe(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
-    request.log.debug(
-      { method: request.method, path: route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
-      'request',
-    );
+    if (tellsRequests)
+      request.log.debug(
+        { method: request.method, path: route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+        'request',
+      );
     done();
   });
   limitRequests(app, config.limits, authenticator);

@@ -72,7 +72,11 @@ export function createRecords(context: RecordsContext): Records {
   const ask = async <T>(query: Query<T>): Promise<T> =>
     query.read((await sessions.read(identity, query.statement, { signal: call.signal })).rows);
 
-  const writing: Writing = createWriting({ ...context, identity, access });
+  // Most calls read and are done: what the others need is made when it is asked for.
+  const writing = once((): Writing => createWriting({ ...context, identity, access }));
+  const timeline = once(() => createTimeline({ ...context, identity, access, writing: writing(), on }));
+  const savedFilters = once(() => createSavedFilters({ ...context, identity, access, on }));
+  const notifications = once(() => createNotifications({ ...context, identity, access }));
 
   /** One record written: its answer is read in the same transaction. */
   const write = (
@@ -83,7 +87,7 @@ export function createRecords(context: RecordsContext): Records {
     act: (unit: Parameters<Parameters<Writing['run']>[1]>[0], entity: EntityInfo) => Promise<string>,
   ): Promise<RecordRow> =>
     on(path, operation, (entity) =>
-      writing.run(
+      writing().run(
         { key: options.idempotencyKey, request: [operation, path, request] },
         async (unit) => {
           const id = await act(unit, entity);
@@ -122,7 +126,7 @@ export function createRecords(context: RecordsContext): Records {
       }),
     delete: (path, id, options = {}) =>
       on(path, 'delete', (entity) =>
-        writing.run(
+        writing().run(
           { key: options.idempotencyKey, request: ['delete', path, id, options.version ?? null] },
           async (unit) => {
             await deleteRecord(unit, entity, id, options.version);
@@ -138,7 +142,7 @@ export function createRecords(context: RecordsContext): Records {
       }),
     amend: (path, id, options = {}) =>
       write(path, 'amend', { id }, options, (unit, entity) => amendRecord(unit, entity, id)),
-    bulk: (operations, options = {}) => runBulk({ writing, access, on }, operations, options),
+    bulk: (operations, options = {}) => runBulk({ writing: writing(), access, on }, operations, options),
     aggregate: (path, query) => on(path, 'read', (entity) => ask(aggregateQuery(access, entity, query))),
     stream: (path, query = {}) => stream(path, query),
     async search(text, options = {}) {
@@ -148,9 +152,15 @@ export function createRecords(context: RecordsContext): Records {
       const query = searchQuery(access, entities, text, options.limit);
       return query === null ? [] : ask(query);
     },
-    timeline: createTimeline({ ...context, identity, access, writing, on }),
-    savedFilters: createSavedFilters({ ...context, identity, access, on }),
-    notifications: createNotifications({ ...context, identity, access }),
+    get timeline() {
+      return timeline();
+    },
+    get savedFilters() {
+      return savedFilters();
+    },
+    get notifications() {
+      return notifications();
+    },
   };
 
   /** Errors of a stream come out while it is read. */
@@ -183,6 +193,11 @@ export function createRecords(context: RecordsContext): Records {
     const total = count.read(outcomes[1]!.rows);
     return { ...rows, total: Math.min(total, MOST_COUNTED), totalIsMore: total > MOST_COUNTED };
   }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }
 
 export type { Selection };

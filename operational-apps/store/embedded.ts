@@ -45,7 +45,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_wal_senders: '16',
   max_replication_slots: '16',
   listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
   shared_buffers: '128MB',
   max_wal_size: '2GB',
   timezone: 'UTC',
@@ -226,7 +225,8 @@ async function launch(
   port: number,
   options: EmbeddedPostgresOptions,
 ): Promise<ChildProcess> {
-  const settings = Object.entries({ ...SETTINGS, ...options.settings }).flatMap(([name, value]) => [
+  const own = { ...SETTINGS, unix_socket_directories: socketFolder(cluster) };
+  const settings = Object.entries({ ...own, ...options.settings }).flatMap(([name, value]) => [
     '-c',
     `${name}=${value}`,
   ]);
@@ -248,6 +248,17 @@ async function launch(
   });
   return child;
 }
+
+/** What a path to a socket may take on Linux and macOS, without the name of the socket itself. */
+const LONGEST_SOCKET_FOLDER = 103 - '/.s.PGSQL.65535.lock'.length;
+
+/** The server's own folder, where nobody else may go; none where the path is too long for a socket or means something in a list. */
+const socketFolder = (cluster: string): string =>
+  Buffer.byteLength(cluster) > LONGEST_SOCKET_FOLDER ||
+  /[",\s\\]/.test(cluster) ||
+  process.platform === 'win32'
+    ? ''
+    : cluster;
 
 function startFailed(said: string): HubError {
   const running = said.includes('lock file "postmaster.pid" already exists');

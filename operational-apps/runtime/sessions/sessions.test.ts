@@ -92,3 +92,8 @@ test('without settings no row is seen, and the login may not become the owner', 
   await expect(sessions.bare({ text: 'SELECT * FROM bac.secrets' })).rejects.toThrow('permission denied');
   expect((await sessions.read({ ...ann, tenant: 'b' }, { text: 'SELECT * FROM one.row' })).rows).toEqual([]);
 });
+
+test('the engine comes to the embedded server by its socket', async () => {
+  const { rows } = await sessions.bare({ text: 'SELECT inet_client_addr()::text' });
+  expect(rows).toEqual([[null]]);
+});

@@ -72,18 +72,27 @@ const CONFLICTS = new Set(['40001', '40P01']);
 /** The tables changed under a prepared statement. */
 const STALE_PLAN = new Set(['0A000', '26000']);
 
-const SETTINGS = `SELECT set_config('bac.tenant', $1, true), set_config('bac.user', $2, true),
-  set_config('bac.roles', $3, true), set_config('bac.attributes', $4, true), set_config('bac.actor', $2, true),
-  set_config('role', $5, true)`;
-const READING = `${SETTINGS}, set_config('transaction_read_only', 'on', true)`;
+const SETTINGS = [
+  "set_config('bac.tenant', $1, true)",
+  "set_config('bac.user', $2, true)",
+  "set_config('bac.roles', $3, true)",
+  "set_config('bac.attributes', $4, true)",
+  "set_config('bac.actor', $2, true)",
+  "set_config('role', $5, true)",
+];
+/** Set, and nothing of it sent back. */
+const set = (calls: readonly string[]): string => `SELECT FROM (SELECT ${calls.join(', ')} OFFSET 0) AS s`;
+const WRITING = set(SETTINGS);
+const READ_ONLY = [...SETTINGS, "set_config('transaction_read_only', 'on', true)"];
+const READING = set(READ_ONLY);
 /** And plans by the text alone; the server's own guess makes many short reads cost less to run than to plan. */
-const READING_BY_PLAN = `${READING}, set_config('plan_cache_mode', 'force_generic_plan', true)`;
+const READING_BY_PLAN = set([...READ_ONLY, "set_config('plan_cache_mode', 'force_generic_plan', true)"]);
 
 /** Who acts, for the transaction at hand; with `READING` it can change nothing. */
 const settings = (
   { tenant, user, roles, attributes }: Identity,
   role: string,
-  text: string = SETTINGS,
+  text: string = WRITING,
 ): Statement => ({
   text,
   values: [tenant, user, roles.join(','), JSON.stringify(attributes), role],
