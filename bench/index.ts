@@ -1,6 +1,7 @@
 import { type ApiOptions, benchApi } from './api.ts';
 import { benchCdc } from './cdc.ts';
 import { benchFreshness } from './freshness.ts';
+import { benchRollups } from './rollups.ts';
 import { benchSemantic } from './semantic.ts';
 import { benchSnapshot } from './snapshot.ts';
 import { benchTransaction } from './transaction.ts';
@@ -27,4 +28,5 @@ export const BENCHMARKS = {
   transaction: () => benchTransaction(),
   api: (flags: BenchFlags = {}) => benchApi(flags),
   semantic: (flags: BenchFlags = {}) => benchSemantic(flags),
+  rollups: (flags: BenchFlags = {}) => benchRollups(flags.rows === undefined ? {} : { rows: flags.rows }),
 } as const;

@@ -11,4 +11,15 @@ export {
 export * from './generate/index.ts';
 export { readModelFiles, readModelTests, SHIPPED_MODEL } from './model/index.ts';
 export type { TableClock } from './results/index.ts';
+export {
+  type AskedShape,
+  declaredRollups,
+  proposalYaml,
+  propose,
+  type QuestionCount,
+  QuestionLog,
+  type QuestionShape,
+  type Right,
+  Rollups,
+} from './rollups/index.ts';
 export { openSqlApi, type SqlApi, type SqlApiOptions } from './sql-api/index.ts';

@@ -18,6 +18,7 @@ import { openSemantic } from '../semantic/index.ts';
 import { startSql } from '../sql/index.ts';
 import { readHubFile } from '../state/index.ts';
 import type { Role, RoleContext } from './context.ts';
+import { counter, gauge } from './figures.ts';
 
 const WEB_ROOT = fileURLToPath(new URL('../../dashboards/web/dist', import.meta.url));
 
@@ -57,9 +58,22 @@ export async function runApi(context: RoleContext): Promise<Role> {
     facts: { port, sqlPort: sql.port },
     stats: () => ({
       ...(apps ? { appsRevision: apps.revision() } : {}),
-      semantic: semantic.status(),
+      semantic: { ...semantic.status(), rollups: semantic.rollups.figures() },
       sqlConnections: sql.connections,
     }),
+    figures: () => {
+      const { answers, fallbacks, differences, failing } = semantic.rollups.figures();
+      return [
+        counter('bac_rollup_answers_total', 'Questions answered from roll-ups', answers),
+        counter('bac_rollup_fallbacks_total', 'Questions asked raw because a roll-up failed', fallbacks),
+        counter(
+          'bac_rollup_differences_total',
+          'Answers of roll-ups that were not the raw ones',
+          differences,
+        ),
+        gauge('bac_rollups_failing', 'Roll-ups whose last refresh failed', failing),
+      ];
+    },
     async stop() {
       await sql.close();
       await server.close();

@@ -1,5 +1,5 @@
 import { everythingProfile, type Logger, type ModelFile, systemPrincipal, type Warehouse } from '#kernel';
-import { type CheckReport, checkModel, createCubeLayer, type ModelInput } from '#semantic';
+import { type CheckReport, checkModel, createCubeLayer, declaredRollups, type ModelInput } from '#semantic';
 
 export interface HubCheckOptions {
   readonly warehouse: Warehouse;
@@ -42,6 +42,7 @@ export async function checkHubModel(options: HubCheckOptions): Promise<CheckRepo
       compile: async () => {
         await layer.meta(checker);
       },
+      rollupsOf: (built) => declaredRollups(built, (query) => layer.rollupsFor(everything, query)),
       load: (query) => layer.load(checker, query),
     });
   } finally {

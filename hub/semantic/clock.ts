@@ -25,6 +25,8 @@ export interface ClockOptions {
   readonly logger: Logger;
   /** A table's shape, the sources or the apps are others: models have to follow. */
   readonly onReshaped: () => void;
+  /** Rows of these topics' tables were stored, or a table was read anew. */
+  readonly onStored: (topics: readonly string[]) => void;
   /** Something was said of any table or source. */
   readonly onMessage: () => void;
 }
@@ -47,6 +49,7 @@ export async function openClock({
   log,
   logger,
   onReshaped,
+  onStored,
   onMessage,
 }: ClockOptions): Promise<ChangeClock> {
   const changed = new Map<string, number>();
@@ -67,9 +70,11 @@ export async function openClock({
   const take = (message: ControlMessage): void => {
     if (message.type === 'stored') {
       for (const topic of message.topics) touch(topic);
+      onStored(message.topics);
       if (message.reshaped) onReshaped();
     } else if (message.type === 'table') {
       touch(topicOf(message));
+      onStored([topicOf(message)]);
       onReshaped();
     } else if (message.type === 'apps' || message.type === 'source') onReshaped();
   };

@@ -4,6 +4,7 @@ import {
   type AccessProfile,
   type ChangeLog,
   type Config,
+  everythingProfile,
   type Logger,
   type ModelFile,
   type Registry,
@@ -12,18 +13,24 @@ import {
   type Warehouse,
 } from '#kernel';
 import {
+  buildModel,
   type CheckReport,
   type CubeLayer,
   createCubeLayer,
   createQueryLimits,
+  declaredRollups,
   type ModelInput,
+  Rollups,
   readModelFiles,
   readModelTests,
   SHIPPED_MODEL,
 } from '#semantic';
 import { OPERATIONAL_SOURCE } from '../apps/index.ts';
+import { type Advice, adviseRollups } from './advise.ts';
 import { checkHubModel } from './check.ts';
 import { openClock } from './clock.ts';
+import { openQuestionLog } from './questions.ts';
+import { rollupRight } from './rollups.ts';
 import { readTables } from './tables.ts';
 
 export interface SemanticOptions {
@@ -41,10 +48,16 @@ export interface SemanticOptions {
 interface World {
   readonly input: ModelInput;
   readonly access: WarehouseAccess;
+  readonly everything: AccessProfile;
+  /** Found out when somebody asks: it takes a model of somebody who sees everything. */
+  declared: ReturnType<typeof declaredRollups> | null;
 }
 
 /** The semantic layer of this hub: tables and apps in, models made and kept true, questions answered. */
 export interface HubSemantic extends CubeLayer {
+  readonly rollups: Rollups;
+  /** Roll-ups that would have answered what was asked in the last days. */
+  advise(): Promise<Advice>;
   /**
    * From now on, as soon as every table streams, the model that sees everything is compiled, so that the first
    * question does not wait for it; unless `warm` is off, or somebody has asked before.
@@ -71,6 +84,8 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
     return {
       input: { tables, entities: describeEntities(apps), curated, appsSource: OPERATIONAL_SOURCE },
       access: createWarehouseAccess({ apps, source: OPERATIONAL_SOURCE, tables }),
+      everything: everythingProfile(tables),
+      declared: null,
     };
   };
   const current = (): Promise<World> => {
@@ -92,6 +107,7 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
           const next = await read();
           world = Promise.resolve(next);
           await layer.refresh();
+          rollups.reshaped();
         } catch (thrown) {
           logger.warn({ err: toHubError(thrown) }, 'models could not follow a change');
         }
@@ -128,12 +144,35 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
   const clock = await openClock({
     ...options,
     onReshaped: () => void follow(),
+    onStored: (topics) => rollups.stored(topics),
     onMessage: warmUp,
   });
-  const layer = createCubeLayer({
+  const right = rollupRight(options);
+  const questions = openQuestionLog(options);
+  const rollups = new Rollups({
+    warehouse: options.warehouse,
+    logger,
+    right: right.take,
+    tables: async () => (await current()).input.tables,
+    everything: async () => (await current()).everything,
+    declared: async () => {
+      const known = await current();
+      known.declared ??= declaredRollups(buildModel(known.input, known.everything).model, (query) =>
+        layer.rollupsFor(known.everything, query),
+      ).catch((thrown) => {
+        known.declared = null;
+        throw thrown;
+      });
+      return known.declared;
+    },
+    stamp: (tables) => clock.stamp(tables),
+  });
+  const layer: CubeLayer = createCubeLayer({
     warehouse: options.warehouse,
     clock,
     logger,
+    rollups,
+    questions,
     profileOf: async (principal) => {
       const { access } = await current();
       const profile = access.profileOf(principal);
@@ -146,6 +185,12 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
   });
   return {
     ...layer,
+    rollups,
+    async advise() {
+      await questions.flush();
+      const { input, everything } = await current();
+      return adviseRollups({ ...options, layer, model: buildModel(input, everything).model });
+    },
     warmUp() {
       wanted = options.limits.warm;
       warmUp();
@@ -164,6 +209,9 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
       again = false;
       wanted = false;
       await following;
+      await rollups.close();
+      await questions.flush();
+      await right.release();
       await layer.close();
       await warming;
     },

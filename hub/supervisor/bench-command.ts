@@ -4,9 +4,9 @@ import type { BenchFlags } from '../../bench/index.ts';
 
 /** `bac bench NAME`: runs one benchmark on engines of its own in a temporary folder. */
 export function benchCommand(): Command {
-  const names = ['cdc', 'snapshot', 'freshness', 'transaction', 'api', 'semantic'] as const;
+  const names = ['cdc', 'snapshot', 'freshness', 'transaction', 'api', 'semantic', 'rollups'] as const;
   return new Command('bench')
-    .description('measure this machine: cdc, snapshot, freshness, transaction, api, semantic')
+    .description('measure this machine: cdc, snapshot, freshness, transaction, api, semantic, rollups')
     .argument('<name>', names.join(', '))
     .option('--runs <n>', 'repeat and report the median', Number)
     .addOption(

@@ -45,6 +45,8 @@ export interface LoadSemanticOptions {
   /** More rows than this are refused with QUERY_TOO_LARGE, never cut. Default 50,000, at most 1,000,000. */
   readonly maxRows?: number;
   readonly signal?: AbortSignal;
+  /** False: nothing is read from roll-ups. Default true. */
+  readonly rollups?: boolean;
 }
 
 export interface SemanticColumn {
@@ -68,6 +70,8 @@ export interface SemanticResult {
   readonly cached: boolean;
   /** `database.table` in the warehouse. */
   readonly tables: readonly string[];
+  /** Roll-ups (`cube.name`) that the rows were read from; absent or empty: none. */
+  readonly rollups?: readonly string[];
 }
 
 export interface SemanticSql {

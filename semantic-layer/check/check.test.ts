@@ -99,6 +99,51 @@ test('what cannot be read and what does not compile is told', async () => {
   expect(failing.findings).toMatchObject([{ kind: 'compile', message: 'orders.x cannot be resolved' }]);
 });
 
+test('roll-ups: unknown members, measures that do not add up, times as dimensions, settings that are none', async () => {
+  const model = of(`
+cubes:
+  - name: sales
+    extends: crm_order
+    measures:
+      - { name: revenue, type: sum, sql: "{CUBE}.total" }
+      - { name: mean, type: avg, sql: "{CUBE}.total" }
+      - { name: buyers, type: count_distinct, sql: "{CUBE}.customer_id" }
+    pre_aggregations:
+      - { name: fine, measures: [count, revenue], dimensions: [status], time_dimension: placed_at, granularity: day }
+      - { name: lost, measures: [revenu], time_dimension: placed_at, granularity: day }
+      - { name: parts, measures: [mean, buyers], dimensions: [due_on], time_dimension: status, granularity: day }
+`);
+  const { findings } = await checkModel({ model, tests: [], compile: compiles, load: null });
+  expect(findings.map(({ kind, where, message, hint }) => [kind, where, message, hint])).toEqual([
+    ['orphan', 'sales.lost', expect.stringContaining('revenu'), expect.anything()],
+    [
+      'rollup',
+      'sales.parts',
+      'measure mean is of type avg, which does not add up.',
+      expect.stringContaining('sum and a count'),
+    ],
+    [
+      'rollup',
+      'sales.parts',
+      'measure buyers is of type count_distinct, which does not add up.',
+      expect.anything(),
+    ],
+    ['rollup', 'sales.parts', 'due_on is a time: it can only be the time_dimension.', undefined],
+    ['rollup', 'sales.parts', 'status is no dimension of type time.', undefined],
+  ]);
+  const unread = await checkModel({
+    model: of(
+      'cubes: [{ name: s, extends: crm_order, pre_aggregations: [{ name: a, measures: [count], segments: [x], granularity: decade }] }]',
+    ),
+    tests: [],
+    compile: compiles,
+    load: null,
+  });
+  expect(unread.findings[0]!.message).toMatch(/segments/);
+  expect(unread.findings[0]!.message).toMatch(/granularity/);
+  expect(unread.findings[0]!.message).toMatch(/time_dimension/);
+});
+
 test('metric tests: expected rows, equality of two queries, tolerance, and what cannot be asked', async () => {
   const tests = [
     {

@@ -6,12 +6,15 @@ import { clashes } from './clashes.ts';
 import type { Finding } from './findings.ts';
 import { type Load, parseTests, runTest } from './metric-tests.ts';
 import { orphans } from './orphans.ts';
+import { checkRollups, type RollupsOf } from './rollups.ts';
 
 export interface CheckInput {
   readonly model: ModelInput;
   readonly tests: readonly ModelFile[];
   /** Compiles the files as they would be served; rejects with what Cube says. */
   readonly compile: (files: readonly ModelFile[]) => Promise<void>;
+  /** What Cube makes of the model's roll-ups, once it compiles; absent: they are looked at without it. */
+  readonly rollupsOf?: RollupsOf;
   /** Asks the model in force, for the metric tests; null leaves them out. */
   readonly load: Load | null;
 }
@@ -30,7 +33,8 @@ export interface CheckReport {
  * in the way of the next step (a file that cannot be read, a clash) ends the check there. Does not throw for what is
  * wrong with a model.
  */
-export async function checkModel({ model: input, tests, compile, load }: CheckInput): Promise<CheckReport> {
+export async function checkModel(checked: CheckInput): Promise<CheckReport> {
+  const { model: input, tests, compile, load } = checked;
   const report = (
     findings: readonly Finding[],
     counts = { cubes: 0, views: 0, measures: 0, tests: 0 },
@@ -60,6 +64,7 @@ export async function checkModel({ model: input, tests, compile, load }: CheckIn
     findings.push({ kind: 'compile', where: 'model', message: toHubError(thrown).message });
     return report(findings, counts);
   }
+  findings.push(...(await checkRollups(model, input.tables, checked.rollupsOf)));
   const parsed = tests.map(parseTests);
   findings.push(...parsed.flatMap((one) => one.findings));
   if (load === null) return report(findings, counts);

@@ -1,4 +1,4 @@
-import type { CuratedCube, CuratedFile } from '../generate/curated.ts';
+import { addsRollups, type CuratedCube, type CuratedFile } from '../generate/curated.ts';
 import type { Finding } from './findings.ts';
 
 /**
@@ -16,7 +16,7 @@ export function clashes(
   };
   const cubes = new Set(base);
   for (const { fileName, file } of files)
-    for (const { name } of [...file.cubes, ...file.views]) {
+    for (const { name } of [...file.cubes.filter((cube) => !addsRollups(cube)), ...file.views]) {
       const other = places.get(name);
       if (other !== undefined)
         clash(name, `${fileName} and ${other} both define ${name}.`, 'Rename one of them.');

@@ -1,6 +1,6 @@
 /** One thing that is wrong with a model. */
 export interface Finding {
-  readonly kind: 'invalid' | 'clash' | 'orphan' | 'compile' | 'test';
+  readonly kind: 'invalid' | 'clash' | 'orphan' | 'compile' | 'rollup' | 'test';
   /** File, cube.member or test. */
   readonly where: string;
   readonly message: string;

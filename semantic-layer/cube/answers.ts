@@ -16,6 +16,7 @@ interface Kept {
   readonly tables: readonly string[];
   readonly stamp: number;
   readonly truncated: boolean;
+  readonly rollups: readonly string[];
   /** Ranges such as `last 7 days`, and what they meant. */
   readonly ranges: readonly Range[];
 }
@@ -60,7 +61,14 @@ export class Answers {
     const { outcomes, truncated } = request;
     const tables = [...new Set(outcomes.flatMap((one) => one.tables))].sort();
     const head = json.subarray(0, json.lastIndexOf('}'));
-    const kept: Kept = { head, tables, stamp: this.#clock.stamp(tables), truncated, ranges: ranges ?? [] };
+    const kept: Kept = {
+      head,
+      tables,
+      stamp: this.#clock.stamp(tables),
+      truncated,
+      rollups: rollupsOf(outcomes),
+      ranges: ranges ?? [],
+    };
     const repeatable = outcomes.length > 0 && outcomes.every((one) => one.repeatable);
     if (key !== null && ranges !== null && repeatable && stillTrue(this.#clock, outcomes))
       this.#kept.set(key, kept, json.length + 300);
@@ -68,14 +76,18 @@ export class Answers {
     return { status: 200, body: this.#close(kept, cached, freshnessOf(this.#clock, outcomes)) };
   }
 
-  #close({ head, tables, truncated }: Kept, cached: boolean, freshness: Freshness): Buffer {
-    const tail = JSON.stringify({ freshness, cached, tables, truncated });
+  #close({ head, tables, truncated, rollups }: Kept, cached: boolean, freshness: Freshness): Buffer {
+    const tail = JSON.stringify({ freshness, cached, tables, truncated, rollups });
     return Buffer.concat([head, Buffer.from(`,${tail.slice(1)}`)]);
   }
 }
 
 const stillTrue = (clock: TableClock, outcomes: readonly Outcome[]): boolean =>
   outcomes.every(({ tables, stamp }) => clock.stamp(tables) === stamp);
+
+/** Names of the roll-ups that the numbers come from. */
+export const rollupsOf = (outcomes: readonly Outcome[]): string[] =>
+  [...new Set(outcomes.flatMap(({ rollup }) => rollup ?? []))].sort();
 
 /** Up to when the answer is complete: as known now if nothing it stands on has moved, else as it was when it was read. */
 export function freshnessOf(clock: TableClock, outcomes: readonly Outcome[]): Freshness {

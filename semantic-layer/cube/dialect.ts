@@ -1,3 +1,5 @@
+import { withRollups } from '../rollups/index.ts';
+
 /**
  * Cube's ClickHouse dialect, with what it gets wrong put right:
  * - times keep their fractions, in answers and in the bounds of a range, whose end is the last microsecond;
@@ -28,7 +30,7 @@ const end = (at: string): string => `${at} + toIntervalMicrosecond(999)`;
 
 export function dialectOf(base: object): object {
   const Base = base as DialectClass;
-  return class Dialect extends Base {
+  class Dialect extends Base {
     constructor(compilers: object, options: object) {
       // As the environment says already; said here, Cube warns of nothing.
       super(compilers, { ...options, useNativeSqlPlanner: false });
@@ -71,5 +73,6 @@ export function dialectOf(base: object): object {
     #instant(field: string): string {
       return byType(field, `toDateTime64(${field}, 6, '${this.timezone}')`, field);
     }
-  };
+  }
+  return withRollups(Dialect);
 }

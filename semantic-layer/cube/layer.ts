@@ -10,7 +10,8 @@ import {
   type Warehouse,
 } from '#kernel';
 import { type Admit, Runner, type Statement, type TableClock } from '../results/index.ts';
-import { type Answer, Answers, freshnessOf } from './answers.ts';
+import type { Candidate, QuestionLog, Rollups } from '../rollups/index.ts';
+import { type Answer, Answers, freshnessOf, rollupsOf } from './answers.ts';
 import { failure, hasLimit, restQuery, shown, tooLarge } from './asked.ts';
 import { columnarOf } from './columnar.ts';
 import { finished, type Ran } from './finished.ts';
@@ -25,7 +26,7 @@ import {
   type PlannerAbout,
 } from './planner/index.ts';
 import { meanTheSame, Plans } from './plans.ts';
-import { type Request, Requests } from './requests.ts';
+import { boundTo, type Request, Requests } from './requests.ts';
 
 export interface CubeOptions {
   readonly warehouse: Warehouse;
@@ -38,6 +39,10 @@ export interface CubeOptions {
   readonly admit?: (principal: Principal, statement: Statement) => Promise<() => void>;
   /** Room for results, and as much for finished answers. Default 64 MiB each. */
   readonly cacheBytes?: number;
+  /** Answers from roll-ups where that is exact. */
+  readonly rollups?: Rollups;
+  /** Counts what is asked and read from the tables themselves. */
+  readonly questions?: QuestionLog;
   /** Longest run of one statement. Default 60. */
   readonly maxSeconds?: number;
 }
@@ -47,6 +52,8 @@ export interface LoadRequest {
   readonly query: unknown;
   readonly queryType?: string | undefined;
   readonly cache?: string | undefined;
+  /** False: nothing is read from roll-ups. */
+  readonly rollups?: boolean | undefined;
 }
 
 export interface CubeStatus {
@@ -73,9 +80,16 @@ export interface CubeLayer extends SemanticLayer {
     dryRun(principal: Principal, query: unknown): Promise<Answer>;
     meta(principal: Principal): Promise<Answer>;
   };
-  graphql(principal: Principal, question: GraphqlQuestion, signal?: AbortSignal): Promise<Answer>;
+  graphql(
+    principal: Principal,
+    question: GraphqlQuestion,
+    signal?: AbortSignal,
+    options?: { readonly rollups?: boolean },
+  ): Promise<Answer>;
   /** Compiles what this principal would ask, if it is not; nothing is thrown. */
   warm(principal: Principal): Promise<void>;
+  /** Roll-ups of the profile's model from which the question could be answered, in the order of its files. */
+  rollupsFor(profile: AccessProfile, query: SemanticQuery): Promise<readonly Candidate[]>;
   /** Tables, definitions or curated files have changed. */
   refresh(): Promise<void>;
   status(): CubeStatus;
@@ -92,6 +106,7 @@ interface Loaded {
 
 interface Entered {
   readonly model: Model;
+  readonly profile: AccessProfile;
   readonly params: Readonly<Record<string, string>>;
   readonly planner: Planner;
 }
@@ -114,7 +129,7 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
     maxBytes: cacheBytes,
     maxSeconds: options.maxSeconds ?? 60,
   });
-  const requests = new Requests(runner);
+  const requests = new Requests(runner, options.rollups, options.questions);
   const plans = new Plans();
   const answers = new Answers(clock, cacheBytes, (ranges) => meanTheSame(cube().planner, ranges));
   const metas = new WeakMap<Model, Promise<Meta>>();
@@ -148,17 +163,26 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
     const { models, planner } = cube();
     const model = await models.of(profile);
     await clock.current();
-    return { model, planner, params: profile.params(principal) };
+    return { model, profile, planner, params: profile.params(principal) };
   };
 
   const requestOf = (
     principal: Principal,
-    { params }: Entered,
-    more: Partial<Pick<Request, 'signal' | 'fresh' | 'defaultLimit'>>,
+    { params, profile }: Entered,
+    more: Partial<Pick<Request, 'signal' | 'fresh' | 'defaultLimit' | 'rollups'>>,
   ): Request => {
     const admit: Admit = (statement) =>
       options.admit ? options.admit(principal, statement) : Promise.resolve(() => {});
-    return requests.open({ params, admit, signal: undefined, fresh: false, defaultLimit: false, ...more });
+    return requests.open({
+      params,
+      profile,
+      admit,
+      rollups: true,
+      signal: undefined,
+      fresh: false,
+      defaultLimit: false,
+      ...more,
+    });
   };
 
   /** Errors: what Cube refuses. */
@@ -218,11 +242,17 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
         const query = restQuery(asked.query);
         const fresh = asked.cache === 'no-cache' || asked.cache === 'must-revalidate';
         const { model, params } = entered;
-        const key = `${model.key} ${JSON.stringify(params)} ${asked.queryType ?? ''} ${JSON.stringify(query)}`;
+        const rollups = asked.rollups ?? true;
+        const key = `${model.key} ${rollups ? '' : 'raw '}${JSON.stringify(params)} ${asked.queryType ?? ''} ${JSON.stringify(query)}`;
         const known = fresh ? null : await answers.get(key);
         if (known) return known;
         const plan = await planned(entered, query, asked.queryType);
-        const request = requestOf(principal, entered, { signal, fresh, defaultLimit: !hasLimit(query) });
+        const request = requestOf(principal, entered, {
+          signal,
+          fresh,
+          rollups,
+          defaultLimit: !hasLimit(query),
+        });
         const ran = await runAll(request, plan);
         const json = shown(() => finished(plan, ran));
         return answers.finish(key, json, request, plan.ranges);
@@ -232,9 +262,9 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
       meta: async (principal) => ({ status: 200, body: (await metaFor(principal)).rest }),
     },
 
-    async graphql(principal, question, signal) {
+    async graphql(principal, question, signal, { rollups = true } = {}) {
       const entered = await enter(principal);
-      const request = requestOf(principal, entered, { signal, defaultLimit: true });
+      const request = requestOf(principal, entered, { signal, rollups, defaultLimit: true });
       const answer = await requests.serving(request, () =>
         entered.planner.call('graphql', entered.model.key, request.id, question),
       );
@@ -244,6 +274,7 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
         cached: request.outcomes.length > 0 && request.outcomes.every((one) => one.cached),
         tables,
         truncated: request.truncated,
+        rollups: rollupsOf(request.outcomes),
       };
       return plain(200, { ...answer, extensions });
     },
@@ -253,7 +284,10 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
     async load(principal, query, given: LoadSemanticOptions = {}) {
       const maxRows = Math.min(given.maxRows ?? DEFAULT_MAX_ROWS, HARD_MAX_ROWS);
       const entered = await enter(principal);
-      const request = requestOf(principal, entered, { signal: given.signal });
+      const request = requestOf(principal, entered, {
+        signal: given.signal,
+        rollups: given.rollups ?? true,
+      });
       const limit = query.limit ?? maxRows + 1;
       const bounded = { ...query, limit: Math.min(limit, maxRows + 1) };
       const plan = await planned(entered, bounded, 'multi');
@@ -271,6 +305,7 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
         freshness: freshnessOf(clock, request.outcomes),
         cached: request.outcomes.every((one) => one.cached),
         tables: [...new Set(request.outcomes.flatMap((one) => one.tables))].sort(),
+        rollups: rollupsOf(request.outcomes),
       };
     },
 
@@ -284,6 +319,16 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
     async warm(principal) {
       await metaFor(principal).catch((thrown: unknown) => {
         logger.debug({ err: thrown }, 'a model could not be made ready');
+      });
+    },
+
+    async rollupsFor(profile, query) {
+      const { models, planner } = cube();
+      const plan = await plans.of(planner, (await models.of(profile)).key, query, undefined);
+      if ('refused' in plan) throw failure(plan.refused, plan.status);
+      return (plan.parts[0]!.statement.preAggregations ?? []).flatMap((one) => {
+        if ('failed' in one) throw new HubError('SEMANTIC_FAILED', one.failed);
+        return 'load' in one ? [boundTo(one)] : [];
       });
     },
 

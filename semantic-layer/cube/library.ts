@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { ModelFile } from '#kernel';
+import type { PlannerNote } from '../rollups/index.ts';
 import { shareCompileWorker, type WorkerPools } from './compile-pool.ts';
 import { dialectOf } from './dialect.ts';
 import { ensureNative, type NativeExports } from './native/index.ts';
@@ -20,7 +21,8 @@ export interface CubeContext {
 export interface PlannedQuery {
   readonly query: string;
   readonly values: readonly unknown[];
-  readonly preAggregations?: readonly unknown[];
+  /** Roll-ups that could answer it, or what there is to say of it: see rollups/planner.ts. */
+  readonly preAggregations?: readonly PlannerNote[];
 }
 
 export interface AdapterAnswer {
@@ -84,7 +86,7 @@ export interface FullGateway extends Gateway {
 export interface SqlGenerator {
   buildSqlAndParams(): [string, readonly unknown[]];
   readonly aliasNameToMember: Readonly<Record<string, string>>;
-  readonly preAggregations: { preAggregationsDescription(): readonly unknown[] };
+  readonly preAggregations: { preAggregationsDescription(): readonly PlannerNote[] };
 }
 
 export interface CompilerApi {

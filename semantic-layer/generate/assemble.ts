@@ -1,5 +1,5 @@
 import { type AccessProfile, userError, type WarehouseTable } from '#kernel';
-import type { CuratedCube, CuratedFile } from './curated.ts';
+import { addsRollups, type CuratedCube, type CuratedFile } from './curated.ts';
 import { governed } from './governed.ts';
 import type { Loss } from './prune.ts';
 import type { Cube, Model, View } from './types.ts';
@@ -22,7 +22,8 @@ export function assemble(
   const losses: Loss[] = [];
   const cubes = new Map(input.base.map((cube) => [cube.name, cube]));
   const topics = new Map(input.base.map((cube) => [cube.name, topicOf(cube)]));
-  let waiting = files.flatMap((file) => file.cubes);
+  const added = files.flatMap((file) => file.cubes.filter(addsRollups));
+  let waiting = files.flatMap((file) => file.cubes.filter((cube) => !addsRollups(cube)));
   refuseClashes(waiting, files, cubes);
   // A cube may extend a curated one of any file: those that can be made are made until none is left.
   for (;;) {
@@ -37,6 +38,11 @@ export function assemble(
     waiting = waiting.filter((cube) => !ready.includes(cube));
   }
   for (const cube of waiting) losses.push({ cube: cube.name, member: null, missing: cube.extends! });
+  for (const { name, pre_aggregations: more } of added) {
+    const cube = cubes.get(name);
+    if (cube) cubes.set(name, { ...cube, pre_aggregations: merge(cube.pre_aggregations, more) });
+    else losses.push({ cube: name, member: null, missing: name });
+  }
   const views: readonly View[] = files.flatMap((file) => file.views);
   return { model: { cubes: [...cubes.values()], views }, losses };
 }

@@ -14,13 +14,38 @@ const member = z.looseObject({
   drill_members: z.array(name).optional(),
   meta,
 });
-const preAggregation = z.looseObject({
+const granularity = z.enum(['second', 'minute', 'hour', 'day', 'week', 'month', 'quarter', 'year']);
+/** A roll-up: docs/semantic-layer.md says what each means. */
+const preAggregation = z.strictObject({
   name,
-  measures: z.array(z.string()).optional(),
-  dimensions: z.array(z.string()).optional(),
-  segments: z.array(z.string()).optional(),
-  time_dimension: z.string().optional(),
+  type: z.literal('rollup').optional(),
+  measures: z.array(z.string()).min(1, 'a roll-up has measures'),
+  dimensions: z.array(z.string()).default([]),
+  time_dimension: z.string('a roll-up has a time_dimension'),
+  granularity,
+  partition_granularity: granularity.optional(),
 });
+interface Shaped {
+  readonly extends?: unknown;
+  readonly sql?: unknown;
+  readonly pre_aggregations: readonly unknown[];
+  readonly [part: string]: unknown;
+}
+
+/** A generated cube, or one of another file, is given roll-ups under its own name. */
+export function addsRollups({
+  extends: base,
+  sql,
+  pre_aggregations: added,
+  name: _,
+  ...rest
+}: Shaped): boolean {
+  const more = Object.values(rest).some(
+    (part) => part !== undefined && !(Array.isArray(part) && part.length === 0),
+  );
+  return base === undefined && sql === undefined && added.length > 0 && !more;
+}
+
 const cube = z
   .strictObject({
     name,
@@ -45,8 +70,8 @@ const cube = z
     pre_aggregations: z.array(preAggregation).default([]),
   })
   .refine(
-    (one) => (one.extends === undefined) !== (one.sql === undefined),
-    'a cube has either extends or sql',
+    (one) => (one.extends === undefined) !== (one.sql === undefined) || addsRollups(one),
+    'a cube has either extends or sql; without both, it adds pre_aggregations to the cube of that name and nothing else',
   );
 const include = z.union([
   name,

@@ -83,7 +83,7 @@ function printRollUp({
     ['time_dimension', time_dimension === undefined ? null : own([time_dimension])!.slice(1, -1)],
   ];
   return object([
-    ...plain(rest),
+    ...plain({ ...rest, type: 'rollup', external: false, allow_non_strict_date_range_match: false }),
     ...members.flatMap(([key, text]) => (text === null ? [] : [[key, text] as const])),
   ]);
 }

@@ -83,9 +83,19 @@ function pruneCube(cube: Cube, known: Known, losses: Loss[]): Cube {
   return {
     ...left,
     measures: measures.map((measure) => drillsOf(measure, own)),
-    pre_aggregations: cube.pre_aggregations.filter((one) =>
-      rollUpMembers(one).every((name) => own.has(name)),
-    ),
+    pre_aggregations: cube.pre_aggregations.filter((one) => {
+      const missing = rollUpMembers(one).find((name) => {
+        const [other, member] = name.includes('.') ? name.split('.').slice(-2) : [cube.name, name];
+        return !(other === cube.name ? own : known.members.get(other!))?.has(member!);
+      });
+      if (missing !== undefined)
+        losses.push({
+          cube: cube.name,
+          member: one.name,
+          missing: missing.includes('.') ? missing : `${cube.name}.${missing}`,
+        });
+      return missing === undefined;
+    }),
   };
 }
 
@@ -94,13 +104,12 @@ const drillsOf = (measure: Member, own: ReadonlySet<string>): Member =>
     ? { ...measure, drill_members: measure.drill_members.filter((name) => own.has(name)) }
     : measure;
 
-const rollUpMembers = (one: PreAggregation): string[] =>
-  [
-    ...(one.measures ?? []),
-    ...(one.dimensions ?? []),
-    ...(one.segments ?? []),
-    ...(one.time_dimension === undefined ? [] : [one.time_dimension]),
-  ].map((name) => name.split('.').at(-1)!);
+const rollUpMembers = (one: PreAggregation): string[] => [
+  ...(one.measures ?? []),
+  ...(one.dimensions ?? []),
+  ...(one.segments ?? []),
+  ...(one.time_dimension === undefined ? [] : [one.time_dimension]),
+];
 
 function firstMissing(sql: string, cube: Cube, known: Known, member?: Member): string | null {
   const { columns, members } = referencesOf(sql, known.names);

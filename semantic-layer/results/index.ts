@@ -1,3 +1,3 @@
 export { BoundedCache } from './cache.ts';
 export type { TableClock } from './clock.ts';
-export { type Admit, type Outcome, Runner, type Statement } from './runner.ts';
+export { type Admit, type Outcome, Runner, type Shortcut, type Statement } from './runner.ts';

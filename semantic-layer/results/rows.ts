@@ -5,6 +5,8 @@ export interface Rows {
   readonly rows: readonly (readonly unknown[])[];
   /** Size of the answer as it came. */
   readonly bytes: number;
+  /** Rows of tables that ClickHouse read for it. */
+  readonly rowsRead: number;
 }
 
 /** Settings under which ClickHouse writes what `parseRows` reads. */
@@ -19,15 +21,21 @@ export const ROW_SETTINGS = {
 interface JsonCompact {
   readonly meta: readonly { readonly name: string; readonly type: string }[];
   readonly data: unknown[][];
+  readonly statistics?: { readonly rows_read: number | string };
 }
 
 /** Reads an answer in format JSONCompact. */
 export function parseRows(answer: Buffer): Rows {
-  const { meta, data } = JSON.parse(answer.toString()) as JsonCompact;
+  const { meta, data, statistics } = JSON.parse(answer.toString()) as JsonCompact;
   const convert = meta.map(({ type }) => converterOf(type));
   for (const row of data)
     for (const [index, change] of convert.entries()) if (change) row[index] = change(row[index]);
-  return { names: meta.map(({ name }) => name), rows: data, bytes: answer.length };
+  return {
+    names: meta.map(({ name }) => name),
+    rows: data,
+    bytes: answer.length,
+    rowsRead: Number(statistics?.rows_read ?? 0),
+  };
 }
 
 type Converter = (value: unknown) => unknown;

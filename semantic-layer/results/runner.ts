@@ -11,6 +11,17 @@ export interface Statement {
   readonly signal?: AbortSignal | undefined;
   /** Run it even if its result is known. */
   readonly fresh?: boolean;
+  /** Finds a statement with the same rows that reads less; absent: it is to be run itself. */
+  readonly shortcut?: () => Promise<Shortcut | null>;
+}
+
+/** Another statement that gives the same rows, from a roll-up. */
+export interface Shortcut {
+  readonly rollup: string;
+  readonly sql: string;
+  answered(): void;
+  /** It failed; the statement itself runs next. */
+  failed(thrown: unknown): void;
 }
 
 export interface Outcome extends Rows {
@@ -22,6 +33,8 @@ export interface Outcome extends Rows {
   /** When it was read, ms since 1970. */
   readonly readAt: number;
   readonly cached: boolean;
+  /** Roll-up it was read from. */
+  readonly rollup: string | null;
   /** The same statement gives the same rows as long as no table changes. */
   readonly repeatable: boolean;
 }
@@ -80,16 +93,17 @@ export class Runner {
     const tables = clock.tablesIn(statement.sql);
     const key = `${JSON.stringify(params)} ${statement.sql}`;
     const known = statement.fresh ? undefined : this.#cache.get(key);
-    if (known && clock.stamp(tables) === known.stamp) {
+    const wanted = known && (statement.shortcut || known.rollup === null);
+    if (wanted && clock.stamp(tables) === known.stamp) {
       this.#hits += 1;
       return { ...known, cached: true };
     }
     statement.signal?.throwIfAborted();
     // One that began before the tables moved on would give what was true then.
-    const at = `${clock.stamp(tables)} ${key}`;
+    const at = `${clock.stamp(tables)} ${statement.shortcut ? '' : 'raw '}${key}`;
     let flight = this.#flights.get(at);
     if (!flight) {
-      flight = this.#start(key, at, { ...statement, params }, tables, admit);
+      flight = this.#start(key, at, statement, tables, admit);
       this.#flights.set(at, flight);
     }
     return this.#join(flight, statement.signal);
@@ -102,14 +116,13 @@ export class Runner {
     const repeatable = tables.length > 0 && !VOLATILE.test(statement.sql);
     const work = async (): Promise<Outcome> => {
       try {
-        const release = await admit(statement);
-        try {
-          const outcome = { ...(await this.#read(statement, abort.signal)), ...about, repeatable };
-          if (repeatable) this.#cache.set(key, outcome, outcome.bytes * 3);
-          return outcome;
-        } finally {
-          release();
-        }
+        const read = (await this.#short(statement, abort.signal, admit)) ?? {
+          ...(await this.#admitted(statement, abort.signal, admit)),
+          rollup: null,
+        };
+        const outcome = { ...read, ...about, repeatable };
+        if (repeatable) this.#cache.set(key, outcome, outcome.bytes * 3);
+        return outcome;
       } finally {
         this.#flights.delete(at);
       }
@@ -117,6 +130,36 @@ export class Runner {
     const outcome = work();
     outcome.catch(() => {}); // whoever waits is told
     return { outcome, abort, waiting: 0 };
+  }
+
+  /** By way of a roll-up; null if there is none, or if it could not answer. */
+  async #short(statement: Statement, signal: AbortSignal, admit: Admit) {
+    const shortcut = await statement.shortcut?.();
+    if (!shortcut) return null;
+    const { rollup, sql, answered, failed } = shortcut;
+    try {
+      const rows = await this.#admitted({ ...statement, sql }, signal, admit);
+      answered();
+      return { ...rows, rollup };
+    } catch (thrown) {
+      if (signal.aborted) throw thrown;
+      failed(thrown);
+      return null;
+    }
+  }
+
+  async #admitted(
+    statement: Statement,
+    signal: AbortSignal,
+    admit: Admit,
+  ): Promise<Rows & { readAt: number }> {
+    const running = { ...statement, params: occurring(statement) };
+    const release = await admit(running);
+    try {
+      return await this.#read(running, signal);
+    } finally {
+      release();
+    }
   }
 
   async #join(flight: Flight, signal: AbortSignal | undefined): Promise<Outcome> {

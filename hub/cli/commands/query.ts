@@ -11,6 +11,7 @@ interface Answer {
   readonly cached: boolean;
   readonly truncated: boolean;
   readonly tables: readonly string[];
+  readonly rollups: readonly string[];
 }
 
 export const queryCommand = (): Command =>
@@ -19,20 +20,23 @@ export const queryCommand = (): Command =>
       .description('ask the semantic layer')
       .argument('<query>', 'a query as Cube’s REST API takes it')
       .option('--json', 'print one JSON document, as the REST API answers')
+      .option('--no-rollups', 'read the tables themselves, not roll-ups of them')
       .addHelpText(
         'after',
         '\nExample:\n  bac query \'{"measures":["commerce_order.count"],"timeDimensions":[{"dimension":"commerce_order.placed_at","granularity":"month"}]}\'',
       ),
-  ).action(async (text: string, options: HubOptions & { json?: boolean }) => {
+  ).action(async (text: string, options: HubOptions & { json?: boolean; rollups: boolean }) => {
     const query = parse(text);
+    const { rollups } = options;
     const hub = connect(options);
     if (options.json) {
-      const answer = await hub.post<object>('/cubejs-api/v1/load', { query });
+      const answer = await hub.post<object>('/cubejs-api/v1/load', { query, rollups });
       printJson(answer);
       return;
     }
     const answer = await hub.post<Answer>('/cubejs-api/v1/load', {
       query: { ...query, responseFormat: 'compact' },
+      rollups,
     });
     const { members, dataset } = answer.data;
     // `cube.time` beside `cube.time.day` says the same once more.
@@ -50,8 +54,9 @@ export const queryCommand = (): Command =>
     print(columns([head, ...rows], numbers).join('\n'));
     const upTo = answer.freshness.completeUpTo ?? 'not known yet';
     const more = answer.truncated ? ' There are more rows: set a limit and an offset.' : '';
+    const through = answer.rollups.length > 0 ? ` through ${answer.rollups.join(', ')}` : '';
     note(
-      `${dataset.length} rows from ${answer.tables.join(', ')}, complete up to ${upTo}${answer.cached ? ' (cached)' : ''}.${more}`,
+      `${dataset.length} rows from ${answer.tables.join(', ')}${through}, complete up to ${upTo}${answer.cached ? ' (cached)' : ''}.${more}`,
     );
   });
 

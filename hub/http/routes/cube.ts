@@ -17,7 +17,7 @@ const options = {
   queryType: z.enum(['regularQuery', 'multi', 'blendingQuery', 'compareDateRangeQuery']).optional(),
   cache: z.enum(['stale-if-slow', 'stale-while-revalidate', 'must-revalidate', 'no-cache']).optional(),
 };
-const bodySchema = z.object({ query: queryBody, ...options });
+const bodySchema = z.object({ query: queryBody, rollups: z.boolean().optional(), ...options });
 const querySchema = z.object({ query: z.string().max(MAX_QUERY), ...options });
 const graphqlBody = z.object({
   query: z.string().max(50_000),
@@ -30,7 +30,11 @@ export interface CubeRoutesContext {
   readonly identity: Identity;
 }
 
-const ANSWER = 'As Cube’s REST API, with freshness, cached, tables and truncated.';
+const ANSWER = 'As Cube’s REST API, with freshness, cached, tables, truncated and rollups.';
+
+/** `x-bac-rollups: off` asks the tables themselves. */
+const withoutRollups = (request: FastifyRequest): { rollups?: false } =>
+  request.headers['x-bac-rollups'] === 'off' ? { rollups: false } : {};
 
 /** Cube's REST and GraphQL APIs, for the hub's own principals. */
 export function cubeRoutes({ semantic, identity }: CubeRoutesContext): Route[] {
@@ -62,7 +66,12 @@ export function cubeRoutes({ semantic, identity }: CubeRoutesContext): Route[] {
     summary: string,
     work: (
       principal: Principal,
-      asked: { query: unknown; queryType?: string | undefined; cache?: string | undefined },
+      asked: {
+        query: unknown;
+        queryType?: string | undefined;
+        cache?: string | undefined;
+        rollups?: boolean | undefined;
+      },
       signal: AbortSignal,
     ) => Promise<Answer>,
   ): Route[] => {
@@ -73,14 +82,18 @@ export function cubeRoutes({ semantic, identity }: CubeRoutesContext): Route[] {
         method: 'GET',
         query: querySchema,
         handle: ({ request, reply, principal, query, signal }) =>
-          answer(request, reply, principal, (who) => work(who, query, signal)),
+          answer(request, reply, principal, (who) =>
+            work(who, { ...query, ...withoutRollups(request) }, signal),
+          ),
       }),
       route({
         ...common,
         method: 'POST',
         body: bodySchema,
         handle: ({ request, reply, principal, body, signal }) =>
-          answer(request, reply, principal, (who) => work(who, body, signal)),
+          answer(request, reply, principal, (who) =>
+            work(who, { ...body, ...withoutRollups(request) }, signal),
+          ),
       }),
     ];
   };
@@ -124,7 +137,7 @@ export function cubeRoutes({ semantic, identity }: CubeRoutesContext): Route[] {
       tenantSafe: true,
       audit: false,
       body: graphqlBody,
-      answer: 'A GraphQL answer; extensions hold freshness, cached, tables and truncated.',
+      answer: 'A GraphQL answer; extensions hold freshness, cached, tables, truncated and rollups.',
       handle: ({ request, reply, principal, body, signal }) =>
         answer(request, reply, principal, (who) =>
           semantic.graphql(
@@ -135,6 +148,7 @@ export function cubeRoutes({ semantic, identity }: CubeRoutesContext): Route[] {
               ...(body.operationName ? { operationName: body.operationName } : {}),
             },
             signal,
+            withoutRollups(request),
           ),
         ),
     }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ModelFile, userError } from '#kernel';
-import type { CheckReport } from '#semantic';
+import type { CheckReport, Rollups } from '#semantic';
 import { type Route, route } from '../route.ts';
 
 const file = z.strictObject({ fileName: z.string().max(200), content: z.string().max(500_000) });
@@ -10,6 +10,8 @@ const body = z.object({
 });
 
 export interface ModelChecker {
+  readonly rollups: Rollups;
+  advise(): Promise<unknown>;
   check(files: readonly ModelFile[], tests: readonly ModelFile[]): Promise<CheckReport>;
 }
 
@@ -41,6 +43,32 @@ export function modelRoutes(semantic: ModelChecker | null): Route[] {
           checking = false;
         }
       },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/model/rollups',
+      summary: 'Roll-ups that the model declares',
+      scope: 'read',
+      answer:
+        'By roll-up: state, error, rows, bytes, up to which insert and when it was covered, and of this process: builds, refreshes, answers, fallbacks, comparisons.',
+      handle: async () => ({ rollups: await semantic.rollups.status() }),
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/model/advice',
+      summary: 'Roll-ups that would have answered what was asked',
+      scope: 'admin',
+      answer:
+        'proposals, each as YAML of a model file with questions and rows read a day now and the rows of the roll-up; from how many questions of how many days.',
+      handle: () => semantic.advise(),
+    }),
+    route({
+      method: 'POST',
+      path: '/api/v1/model/rollups/check',
+      summary: 'Compare the last answers of roll-ups with the raw ones',
+      scope: 'admin',
+      answer: 'How many questions were compared, and the differences.',
+      handle: () => semantic.rollups.check(),
     }),
   ];
 }

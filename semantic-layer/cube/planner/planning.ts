@@ -1,3 +1,4 @@
+import type { PlannerNote } from '../../rollups/index.ts';
 import type {
   CompilerApi,
   Core,
@@ -19,7 +20,7 @@ interface PlanningContext extends CubeContext {
 interface LeanSql {
   readonly sql: readonly [string, readonly unknown[]];
   readonly aliasNameToMember: Readonly<Record<string, string>>;
-  readonly preAggregations: readonly unknown[];
+  readonly preAggregations: readonly PlannerNote[];
   readonly dataSource: string;
 }
 

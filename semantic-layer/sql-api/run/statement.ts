@@ -19,7 +19,13 @@ export interface RunContext {
 export interface Answer {
   readonly columns: Compiled['columns'];
   readonly rows: AsyncGenerator<Value[]>;
-  readonly freshness: (Freshness & { readonly cached: boolean; readonly tables: readonly string[] }) | null;
+  readonly freshness:
+    | (Freshness & {
+        readonly cached: boolean;
+        readonly tables: readonly string[];
+        readonly rollups: readonly string[];
+      })
+    | null;
 }
 
 const MOST_PASSES = 3;
@@ -122,5 +128,6 @@ function together(results: readonly SemanticResult[]): Answer['freshness'] {
     completeUpTo: moments.includes(null) ? null : ((moments as string[]).toSorted()[0] ?? null),
     cached: results.every((result) => result.cached),
     tables: [...new Set(results.flatMap((result) => result.tables))],
+    rollups: [...new Set(results.flatMap((result) => result.rollups ?? []))],
   };
 }

@@ -315,4 +315,4 @@ function settingText(node: Node): string {
 }
 
 const freshnessText = (freshness: NonNullable<Answer['freshness']>): string =>
-  `data complete up to ${freshness.completeUpTo ?? 'an unknown moment'}${freshness.cached ? ', from cache' : ''}, tables ${freshness.tables.join(', ')}`;
+  `data complete up to ${freshness.completeUpTo ?? 'an unknown moment'}${freshness.cached ? ', from cache' : ''}, tables ${freshness.tables.join(', ')}${freshness.rollups.length > 0 ? `, through roll-ups ${freshness.rollups.join(', ')}` : ''}`;

@@ -1,0 +1,291 @@
+import type { QuestionShape } from './questions.ts';
+
+/**
+ * Finds, with Cube's own matcher and planner, the roll-ups from which a question can be answered exactly, beside its
+ * raw statement. Written for Cube 1.7.43, of which only what is used here is typed.
+ */
+
+/** In a statement over a roll-up, the place of its table. */
+export const ROLLUP_TABLE = '__bac_rollup__';
+
+/** A statement and the values for its places. */
+export interface Unbound {
+  readonly sql: string;
+  readonly values: readonly unknown[];
+}
+
+/** A roll-up that Cube would answer a question from. */
+export interface Alternative {
+  /** `cube.name`. */
+  readonly name: string;
+  /** The question over the roll-up; `ROLLUP_TABLE` stands for its table. */
+  readonly question: Unbound;
+  /** What fills the roll-up, as this model has it: dimensions, time and measures, grouped. */
+  readonly load: Unbound;
+  /** The sub-query of the cube whose time dimension makes the buckets. */
+  readonly base: string;
+  readonly time: { readonly alias: string; readonly source: string };
+  readonly granularity: string;
+  readonly partitionGranularity: string | undefined;
+  readonly dimensions: readonly { readonly alias: string; readonly source: string }[];
+  readonly measures: readonly { readonly alias: string; readonly type: string }[];
+}
+
+/** Cube could not plan a question over its roll-up: why. */
+export interface Unplanned {
+  readonly failed: string;
+}
+
+/** Members of the question without their values: for advice on roll-ups. */
+export interface Asked {
+  readonly asked: QuestionShape;
+}
+
+/** What the planner says of a question beside its statement. */
+export type PlannerNote = Alternative | Unplanned | Asked;
+
+interface Member {
+  readonly dimension?: string;
+  path(): readonly string[] | null;
+  unescapedAliasName(granularity?: string): string;
+  aliasName(): string;
+  dimensionSql(): string;
+  measureDefinition(): { readonly type: string };
+  readonly isMemberExpression?: boolean;
+}
+type Filtered = { path(): readonly string[] | null } | readonly Filtered[];
+interface Filter {
+  /** Of a group, nested as it is. */
+  getMembers(): readonly Filtered[];
+}
+interface Candidate {
+  readonly cube: string;
+  readonly preAggregationName: string;
+  readonly canUsePreAggregation: boolean;
+  readonly preAggregation: { readonly type: string; readonly partitionGranularity?: string };
+  readonly references: {
+    readonly dimensions: readonly string[];
+    readonly measures: readonly string[];
+    readonly timeDimensions: readonly { readonly dimension: string; readonly granularity: string }[];
+  };
+}
+interface PreAggregations {
+  findPreAggregationForQuery(): unknown;
+  preAggregationsDescription(): readonly unknown[];
+  preAggregationForQuery: unknown;
+  rollupMatchResults(): readonly Candidate[];
+  canUseTransformedQuery(): {
+    readonly leafMeasureAdditive: boolean;
+    readonly hasMultipliedMeasures: boolean;
+    readonly hasMultiStage: boolean;
+    readonly hasCumulativeMeasures: boolean;
+    readonly measureToLeafMeasures: Readonly<Record<string, readonly { readonly type: string }[]>>;
+  };
+}
+interface PlannedQuery {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly compilers: object & { readonly compiler: { withQuery<T>(query: object, work: () => T): T } };
+  readonly timezone: string;
+  readonly ungrouped?: boolean;
+  readonly measures: readonly Member[];
+  readonly dimensions: readonly Member[];
+  readonly segments: readonly unknown[];
+  readonly timeDimensions: readonly (Member & {
+    readonly granularity?: string;
+    rollupGranularity(): string | null;
+  })[];
+  readonly filters: readonly Filter[];
+  readonly customSubQueryJoins: readonly unknown[];
+  readonly preAggregations: PreAggregations;
+  readonly cubeEvaluator: {
+    preAggregationsForCube(cube: string): Readonly<Record<string, unknown>>;
+    cubeFromPath(cube: string): { readonly sql: unknown };
+    dimensionByPath(path: readonly string[] | string): { readonly type: string; readonly sql: unknown };
+    isDimension(path: readonly string[]): boolean;
+    byPathAnyType(path: string): { readonly aliasMember?: string };
+    memberShortNameFromPath(path: string): string;
+  };
+  collectCubeNames(): readonly string[];
+  collectLeafMeasures(work: () => unknown): readonly string[];
+  collectFrom(
+    members: readonly Member[],
+    collect: (work: () => unknown) => readonly string[],
+    name: string,
+  ): readonly string[];
+  allMembersConcat(includeFilters: boolean): readonly Member[];
+  newPreAggregations(): PreAggregations;
+  buildSqlAndParams(): readonly [string, readonly unknown[]];
+  preAggregationTableName(): string;
+  preAggregationSql(cube: string, preAggregation: unknown): readonly [string, readonly unknown[]];
+  newDimension(path: string): Member;
+  newMeasure(path: string): Member;
+  newTimeDimension(time: { dimension: string; granularity?: string }): Member;
+  evaluateSql(cube: string, sql: unknown): string;
+}
+
+type QueryClass = new (compilers: object, options: object) => PlannedQuery;
+
+/** More are not looked at for one question. */
+const MOST = 4;
+const ADDITIVE = new Set(['count', 'sum', 'min', 'max']);
+const GRANULARITIES = new Set([
+  undefined,
+  null,
+  'second',
+  'minute',
+  'hour',
+  'day',
+  'week',
+  'month',
+  'quarter',
+  'year',
+]);
+
+/**
+ * A dialect whose statements are the raw ones, as if the model had no roll-ups, and whose description of
+ * pre-aggregations is the `Alternative`s of the question.
+ */
+export function withRollups(base: object): object {
+  const Base = base as QueryClass;
+  /** Of its own name, by which Cube keeps its plans apart from the raw ones. */
+  class OverRollup extends Base {
+    override preAggregationTableName(): string {
+      return ROLLUP_TABLE;
+    }
+  }
+  return class RawDialect extends Base {
+    override newPreAggregations(): PreAggregations {
+      const made = super.newPreAggregations();
+      made.findPreAggregationForQuery = () => undefined;
+      made.preAggregationsDescription = () => {
+        try {
+          return [...alternatives(this, OverRollup), ...askedOf(this)];
+        } catch (thrown) {
+          return [{ failed: String(thrown) }]; // the raw plan stands
+        }
+      };
+      return made;
+    }
+  };
+}
+
+function alternatives(query: PlannedQuery, OverRollup: QueryClass): Alternative[] {
+  if (!eligible(query)) return [];
+  const rolled = new OverRollup(query.compilers, { ...query.options, paramAllocator: null, timezone: 'UTC' });
+  return query.compilers.compiler.withQuery(rolled, () => {
+    const found = rolled.preAggregations
+      .rollupMatchResults()
+      .filter((one) => one.canUsePreAggregation && one.preAggregation.type === 'rollup')
+      .filter(({ references }) => references.timeDimensions.length === 1)
+      .slice(0, MOST);
+    if (found.length === 0 || !additive(rolled)) return [];
+    return found.map((candidate) => describe(query, OverRollup, candidate));
+  });
+}
+
+function askedOf(query: PlannedQuery): Asked[] {
+  const { cubeEvaluator, options } = query;
+  if (query.ungrouped || options.preAggregationQuery || options.from || query.measures.length === 0)
+    return [];
+  if (query.allMembersConcat(false).some((member) => member.isMemberExpression)) return [];
+  const owner = (path: string): string => {
+    const short = path.split('.').slice(-2).join('.');
+    return cubeEvaluator.byPathAnyType(short).aliasMember ?? short;
+  };
+  const leaves = query.collectFrom(
+    query.measures,
+    query.collectLeafMeasures.bind(query),
+    'collectLeafMeasures',
+  );
+  const filtered = query.filters.flatMap((filter) => flat(filter.getMembers()));
+  const dimensions = [...query.dimensions.map((one) => one.path()), ...filtered].flatMap((path) =>
+    path && cubeEvaluator.isDimension(path) ? [owner(path.join('.'))] : [],
+  );
+  return [
+    {
+      asked: {
+        measures: [...new Set(leaves.map(owner))].sort(),
+        dimensions: [...new Set(dimensions)].sort(),
+        times: query.timeDimensions.map((time) => [owner(time.dimension!), time.rollupGranularity()]),
+      },
+    },
+  ];
+}
+
+/** What Cube's matcher does not ask for, and an exact answer needs. */
+function eligible(query: PlannedQuery): boolean {
+  const { cubeEvaluator, options } = query;
+  if (query.ungrouped || options.preAggregationQuery || options.from || query.customSubQueryJoins.length > 0)
+    return false;
+  if (query.segments.length > 0 || query.measures.length === 0) return false;
+  if (query.allMembersConcat(false).some((member) => member.isMemberExpression)) return false;
+  const declared = (cube: string): boolean =>
+    Object.keys(cubeEvaluator.preAggregationsForCube(cube) ?? {}).length > 0;
+  if (!query.collectCubeNames().some(declared)) return false;
+  // Buckets begin and end in UTC.
+  if (query.timeDimensions.length > 0 && query.timezone !== 'UTC') return false;
+  if (!query.timeDimensions.every(({ granularity }) => GRANULARITIES.has(granularity))) return false;
+  // A condition on a time that is no range of its time dimension is not known to fall on buckets.
+  const isTime = (path: readonly string[] | null): boolean =>
+    path === null || (cubeEvaluator.isDimension(path) && cubeEvaluator.dimensionByPath(path).type === 'time');
+  const filtered = query.filters.flatMap((filter) => flat(filter.getMembers()));
+  return ![...filtered, ...query.dimensions.map((one) => one.path())].some(isTime);
+}
+
+const flat = (members: readonly Filtered[]): (readonly string[] | null)[] =>
+  members.flatMap((member) => ('path' in member ? [member.path()] : flat(member)));
+
+function additive(rolled: PlannedQuery): boolean {
+  const form = rolled.preAggregations.canUseTransformedQuery();
+  return (
+    form.leafMeasureAdditive &&
+    !form.hasMultipliedMeasures &&
+    !form.hasMultiStage &&
+    !form.hasCumulativeMeasures &&
+    Object.values(form.measureToLeafMeasures).every((leaves) =>
+      leaves.every(({ type }) => ADDITIVE.has(type)),
+    )
+  );
+}
+
+function describe(query: PlannedQuery, OverRollup: QueryClass, candidate: Candidate): Alternative {
+  const rolled = new OverRollup(query.compilers, {
+    ...query.options,
+    paramAllocator: null,
+    timezone: 'UTC',
+    // Part of the key by which Cube keeps plans: one for each roll-up.
+    preAggregationsSchema: `${candidate.cube}.${candidate.preAggregationName}`,
+  });
+  return query.compilers.compiler.withQuery(rolled, () => {
+    const { cube, preAggregation, preAggregationName: name, references } = candidate;
+    rolled.preAggregations.preAggregationForQuery = candidate;
+    const [sql, values] = rolled.buildSqlAndParams();
+    const [loadSql, loadValues] = rolled.preAggregationSql(cube, preAggregation);
+    const time = references.timeDimensions[0]!;
+    const path = rolled.cubeEvaluator.memberShortNameFromPath(time.dimension);
+    const baseCube = path.split('.')[0]!;
+    return {
+      name: `${cube}.${name}`,
+      question: { sql, values },
+      load: { sql: loadSql, values: loadValues },
+      base: rolled.evaluateSql(baseCube, rolled.cubeEvaluator.cubeFromPath(baseCube).sql),
+      time: {
+        alias: rolled.newTimeDimension(time).unescapedAliasName(),
+        source: rolled.evaluateSql(baseCube, rolled.cubeEvaluator.dimensionByPath(path).sql),
+      },
+      granularity: time.granularity,
+      partitionGranularity: preAggregation.partitionGranularity,
+      dimensions: references.dimensions.map((one) => {
+        const dimension = rolled.newDimension(one);
+        return { alias: dimension.unescapedAliasName(), source: dimension.dimensionSql() };
+      }),
+      measures: references.measures.map((one) => {
+        const measure = rolled.newMeasure(one);
+        return {
+          alias: measure.aliasName().replace(/^[`"]|[`"]$/g, ''),
+          type: measure.measureDefinition().type,
+        };
+      }),
+    };
+  });
+}
