@@ -106,43 +106,40 @@ async function same({ layer }: World, random: Random, about: string): Promise<bo
   return rolled.rollups!.length > 0;
 }
 
-test.each([1, 2])(
-  'seed %i: changes of every kind, refreshes done, left out and broken off',
-  async (seed) => {
-    const random = seeded(seed);
-    const { warehouse } = engine;
-    let world = openWorld(warehouse);
-    let through = 0;
-    try {
-      await same(world, random, 'begin');
-      await world.rollups.work();
-      for (let step = 0; step < 20; step += 1) {
-        const act = random.below(10);
-        if (act < 6) await warehouse.command(batch(random));
-        else if (act === 6) await warehouse.command('OPTIMIZE TABLE shop.orders FINAL');
-        else if (act === 7) {
-          version += 1;
-          await warehouse.command(
-            `INSERT INTO shop.customers VALUES (${random.below(12)}, 'r${random.below(4)}', ${version}, ${random.chance(0.2) ? 1 : 0})`,
-          );
-        } else if (act === 8) {
-          // Broken off at whatever it does, and another process goes on.
-          void world.rollups.work();
-          await new Promise((resolve) => setTimeout(resolve, random.below(120)));
-          await world.close();
-          world = openWorld(warehouse);
-        }
-        // Told of, or not yet.
-        if (random.chance(0.7)) world.clock.tick();
-        if (random.chance(0.5)) await world.rollups.work();
-        if (await same(world, random, `seed ${seed} step ${step}`)) through += 1;
+test.each([1, 2])('seed %i: changes of every kind, refreshes done, left out and broken off', async (seed) => {
+  const random = seeded(seed);
+  const { warehouse } = engine;
+  let world = openWorld(warehouse);
+  let through = 0;
+  try {
+    await same(world, random, 'begin');
+    await world.rollups.work();
+    for (let step = 0; step < 20; step += 1) {
+      const act = random.below(10);
+      if (act < 6) await warehouse.command(batch(random));
+      else if (act === 6) await warehouse.command('OPTIMIZE TABLE shop.orders FINAL');
+      else if (act === 7) {
+        version += 1;
+        await warehouse.command(
+          `INSERT INTO shop.customers VALUES (${random.below(12)}, 'r${random.below(4)}', ${version}, ${random.chance(0.2) ? 1 : 0})`,
+        );
+      } else if (act === 8) {
+        // Broken off at whatever it does, and another process goes on.
+        void world.rollups.work();
+        await new Promise((resolve) => setTimeout(resolve, random.below(120)));
+        await world.close();
+        world = openWorld(warehouse);
       }
-      expect(through).toBeGreaterThan(3);
-    } finally {
-      await world.close();
+      // Told of, or not yet.
+      if (random.chance(0.7)) world.clock.tick();
+      if (random.chance(0.5)) await world.rollups.work();
+      if (await same(world, random, `seed ${seed} step ${step}`)) through += 1;
     }
-  },
-);
+    expect(through).toBeGreaterThan(3);
+  } finally {
+    await world.close();
+  }
+});
 
 test('while rows are written all the time: roll-up and raw in one statement, over one state', async () => {
   const random = seeded(7);

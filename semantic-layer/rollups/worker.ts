@@ -43,6 +43,9 @@ export interface WorkStatus {
 
 /** Tables that no build in use names are dropped after this: statements over them have ended. */
 const SWEEP_SECONDS = 150;
+const SWEEP_EVERY_MS = 60_000;
+/** Another process keeps the roll-ups: whether it still does is asked again after this, when there is something to do. */
+const ASK_AGAIN_MS = 2_000;
 /** After a refresh a roll-up rests for so many times its duration, at most `MOST_REST_MS`. */
 const REST = 2;
 const MOST_REST_MS = 60_000;
@@ -61,6 +64,8 @@ export class Worker {
   readonly #stop = new AbortController();
   #right: Right | null = null;
   #runs = 0;
+  #askAgainAt = 0;
+  #sweepAt = 0;
   #pending = false;
   #work: Promise<void> | null = null;
   #later: NodeJS.Timeout | undefined;
@@ -121,8 +126,12 @@ export class Worker {
         return;
       }
     }
-    if (!this.#right || this.#right.signal.aborted) this.#right = await this.#options.right();
+    if (!this.#right || this.#right.signal.aborted) {
+      if (performance.now() < this.#askAgainAt) return;
+      this.#right = await this.#options.right();
+    }
     if (!this.#right) {
+      this.#askAgainAt = performance.now() + ASK_AGAIN_MS;
       for (const { name } of wanted) this.#of(name).state = 'waiting';
       return;
     }
@@ -134,6 +143,8 @@ export class Worker {
       if (this.#resting(definition.name)) continue;
       await this.#keep(definition, builds.get(definition.name));
     }
+    if (performance.now() < this.#sweepAt) return;
+    this.#sweepAt = performance.now() + SWEEP_EVERY_MS;
     await this.#sweep(new Set(wanted.map(({ name }) => name)));
   }
 
