@@ -7,7 +7,7 @@ import { listQuery } from './list.ts';
 
 const APP = `
 app: { name: seen, label: Seen }
-roles: { seller: Seller, agent: Agent, auditor: Auditor, visitor: Visitor, mixed: Mixed }
+roles: { seller: Seller, agent: Agent, auditor: Auditor, visitor: Visitor, mixed: Mixed, reader: Reader }
 permissions: [{ role: admin, can: all }]
 entities:
   person:
@@ -23,8 +23,10 @@ entities:
       - { role: auditor, can: [read], where: "n in (5, 6)" }
       - { role: visitor, can: [read], where: n = 100000 or owner.email = 'nobody@x.example' }
       - { role: mixed, can: [read], where: "kind = 'a' and (n = 9 or owner is null) or n > 98" }
+      - { role: reader, can: [read], where: reader.email = $user }
     fields:
       owner: { type: reference, entity: person }
+      reader: { type: reference, entity: person }
       t: { type: text, required: true, indexed: true }
       n: { type: integer, required: true, indexed: true }
       kind: { type: select, options: { a: A, b: B, c: C }, required: true, indexed: true }
@@ -37,6 +39,7 @@ const SEEN: Readonly<Record<string, string>> = {
   agent: 'owner_id = 2 OR n = 7',
   auditor: "n = 3 AND kind = 'a' OR n IN (5, 6)",
   visitor: 'false',
+  reader: 'reader_id = 2',
   mixed: "kind = 'a' AND (n = 9 OR owner_id IS NULL) OR n > 98",
 };
 const SORTS = [['id'], ['t'], ['-t'], ['n'], ['kind'], ['due'], ['-due'], ['created_at'], ['-kind', 't']];
@@ -52,11 +55,11 @@ beforeAll(async () => {
   db = await testRuntime(apps);
   sessions = createSessions({ url: db.url, logger: silentLogger() });
   await db.owner.query(
-    `INSERT INTO seen.person (tenant_id, email) SELECT 'one', 'p' || g || '@x.example' FROM generate_series(1, 50) g`,
+    `INSERT INTO seen.person (tenant_id, email) SELECT 'one', 'p' || g || '@x.example' FROM generate_series(1, 3000) g`,
   );
   await db.owner.query(
-    `INSERT INTO seen.row (tenant_id, owner_id, t, n, kind, due)
-     SELECT 'one', CASE WHEN g % 60 < 50 THEN 1 + (hashint8(g) & 31) END, md5(g::text), g % 100, chr(97 + g % 3),
+    `INSERT INTO seen.row (tenant_id, owner_id, reader_id, t, n, kind, due)
+     SELECT 'one', CASE WHEN g % 60 < 50 THEN 1 + (hashint8(g) & 31) END, 1 + g % 3000, md5(g::text), g % 100, chr(97 + g % 3),
             CASE WHEN g % 4 > 0 THEN date '2026-01-01' + g % 300 END
      FROM generate_series(1, $1::int) g`,
     [ROWS],
