@@ -60,8 +60,8 @@ export const orderSql = (keys: readonly SortKey[], alias: string): string =>
     .join(', ');
 
 /**
- * The rows after a given one as conditions that exclude each other, in the order of the rows: each is
- * one range of an index on the keys, which a single condition with OR would not be.
+ * The rows after a given one as conditions that exclude each other: each is one range of an index on the keys, which
+ * a single condition with OR would not be. Mostly it is one range; nulls, and keys of different directions, need more.
  */
 export function rangesAfter(
   params: Params,
@@ -69,6 +69,9 @@ export function rangesAfter(
   values: readonly (string | null)[],
   alias: string,
 ): string[] {
+  const descending = keys[0]!.descending;
+  if (values.every((value) => value !== null) && keys.every((key) => key.descending === descending))
+    return rowsAfter(params, keys, values, alias);
   const ranges: string[] = [];
   for (let length = keys.length; length > 0; length -= 1) {
     const beyond = past(params, keys[length - 1]!, values[length - 1]!, alias);
@@ -78,6 +81,30 @@ export function rangesAfter(
     for (const one of beyond) ranges.push([...equal, one].join(' AND '));
   }
   return ranges;
+}
+
+/** The same where all keys have one direction and the given row has no nulls: a comparison of rows, which an index reads as one range. */
+function rowsAfter(
+  params: Params,
+  keys: readonly SortKey[],
+  values: readonly (string | null)[],
+  alias: string,
+): string[] {
+  const columns = keys.map((key) => columnSql(alias, key.column));
+  const given = keys.map((key, index) => params.add(values[index]!, typeOf(key.field)));
+  if (keys[0]!.descending) return [`(${columns.join(', ')}) < (${given.join(', ')})`];
+  // Ascending, nulls come last; a comparison with them is never true.
+  const nulls = keys.flatMap((key, at) =>
+    key.field.nullable
+      ? [
+          [
+            ...columns.slice(0, at).map((column, index) => `${column} = ${given[index]}`),
+            `${columns[at]} IS NULL`,
+          ].join(' AND '),
+        ]
+      : [],
+  );
+  return [`(${columns.join(', ')}) > (${given.join(', ')})`, ...nulls];
 }
 
 const typeOf = (field: FieldInfo): string => (field.kind === 'number' ? 'numeric' : field.sqlType);
