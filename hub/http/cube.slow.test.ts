@@ -1,3 +1,4 @@
+import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '#tests/eventually';
 import { createApiKey } from '../identity/index.ts';
@@ -81,6 +82,33 @@ test('joins come from foreign keys, over REST by GET, GraphQL and SQL to look at
   const sql = await post('/v1/sql', orders);
   expect(sql.body.sql.sql[0]).toContain('`shop`.`orders` FINAL');
   expect((await post('/v1/dry-run', orders)).body.queryType).toBe('regularQuery');
+});
+
+test('SQL is answered in Arrow, with what the key may see, and refused in JSON', async () => {
+  const ask = (key: string, body: object) =>
+    fetch(`${hub.url}/api/v1/semantic/sql`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const sql = 'SELECT id, amount, placed FROM shop_orders WHERE amount > $1 ORDER BY id';
+  const answer = await ask(hub.keys.read, { sql, parameters: [6] });
+  expect(answer.headers.get('content-type')).toBe('application/vnd.apache.arrow.stream');
+  const table = tableFromIPC(await answer.arrayBuffer());
+  expect(table.schema.fields.map(({ name, type }) => `${name} ${type}`)).toEqual([
+    'id Decimal[38e0]',
+    expect.stringMatching(/^amount Decimal\[38e/),
+    'placed Timestamp<MICROSECOND>',
+  ]);
+  expect(table.numRows).toBe(2);
+  expect(table.schema.metadata.get('bac.tables')).toBe('shop.orders');
+  const wrong = await ask(hub.keys.read, { sql: 'SELECT amuont FROM shop_orders' });
+  expect([wrong.status, await wrong.json()]).toMatchObject([
+    400,
+    { error: { code: 'QUERY_INVALID', message: expect.stringContaining('amuont') } },
+  ]);
+  expect((await ask('a.b', { sql })).status).toBe(401);
+  expect((await ask(hub.keys.read, { sql, rows: 1 })).status).toBe(400);
 });
 
 test('nobody without a key, nobody bound to a tenant, and wrong questions are named', async () => {

@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest, LogController } fro
 import type { Pool } from 'pg';
 import type { ChangeLog, Config, Logger, Principal, Registry, Warehouse } from '#kernel';
 import { HubError, toHubError } from '#kernel';
-import type { CubeLayer } from '#semantic';
+import type { CubeLayer, SqlApi } from '#semantic';
 import {
   assertNotTenantBound,
   createIdentity,
@@ -21,6 +21,7 @@ import { limitRequests } from './request-limits.ts';
 import { RequestLog } from './request-log.ts';
 import { type Route, registerRoutes } from './route.ts';
 import { appRoutes } from './routes/apps.ts';
+import { arrowRoutes } from './routes/arrow.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { cubeRoutes } from './routes/cube.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
@@ -54,6 +55,8 @@ export interface HttpServerOptions {
   readonly apps?: AppsSurface;
   /** Answers questions about metrics; absent: this server has no semantic layer. */
   readonly semantic?: CubeLayer & ModelChecker;
+  /** Answers SQL over the semantic layer; absent: this server has no Arrow. */
+  readonly sql?: Pick<SqlApi, 'arrow'>;
   /** Folder of the built web app (`dashboards/web/dist`). */
   readonly webRoot: string;
   /** Default: made from `config` and `sessionSecret`. */
@@ -128,6 +131,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     ...auditRoutes(context),
     ...doctorRoutes(context),
     ...cubeRoutes({ identity, semantic: options.semantic ?? null }),
+    ...arrowRoutes({ identity, streams, sql: options.sql ?? null }),
     ...modelRoutes(options.semantic ?? null),
     ...(surface?.routes ?? []),
   ];

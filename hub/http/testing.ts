@@ -32,6 +32,7 @@ import { testPostgres } from '#tests/postgres';
 import { appsService, openRegistry } from '../apps/index.ts';
 import { createApiKey } from '../identity/index.ts';
 import { type HubSemantic, openSemantic } from '../semantic/index.ts';
+import { startSql } from '../sql/index.ts';
 import { createHttpServer, type HttpServerOptions } from './server.ts';
 import type { HubServices } from './services.ts';
 
@@ -126,6 +127,9 @@ export async function testHub(
     ? await openSemantic({ ...common, warehouse, apps: () => options.apps ?? [], limits: config.semantic })
     : null;
   stack.defer(async () => semantic?.close());
+  const sql =
+    semantic && (await startSql({ pool, logger, layer: semantic, config: { ...config.sql, port: 0 } }));
+  stack.defer(async () => sql?.close());
   const http = createHttpServer({
     sealSecrets: ['of this test', 'an older one'],
     ...common,
@@ -135,7 +139,7 @@ export async function testHub(
     webRoot,
     startedAt: new Date(),
     ...(served ? { apps: served } : {}),
-    ...(semantic ? { semantic } : {}),
+    ...(semantic && sql ? { semantic, sql } : {}),
     ...options.http,
   });
   const { port } = await http.listen();

@@ -37,6 +37,7 @@ export async function runApi(context: RoleContext): Promise<Role> {
     url: settings.config.apps.url,
     onChange: () => void semantic.reload(),
   });
+  const sql = await startSql({ ...context, config: settings.config.sql, layer: semantic });
   const server = createHttpServer({
     ...context,
     config: settings.config,
@@ -44,13 +45,13 @@ export async function runApi(context: RoleContext): Promise<Role> {
     services: services(context, registry),
     ...(apps ? { apps } : {}),
     semantic,
+    sql,
     webRoot: WEB_ROOT,
     sessionSecret: settings.sessionSecret,
     sealSecrets: settings.sealSecrets,
     addresses: () => readHubFile(settings.stateRoot)?.addresses ?? {},
   });
   const { port } = await server.listen();
-  const sql = await startSql({ ...context, config: settings.config.sql, layer: semantic });
   // Beside the start: what a crash has interrupted is gone on with, an upgrade is followed.
   const settled = registry.settle();
   semantic.warmUp();

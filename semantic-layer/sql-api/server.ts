@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { createServer, isIP, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Logger, Principal, SemanticLayer } from '#kernel';
+import { askArrow, type Parameter } from './arrow/ask.ts';
 import { Catalogues } from './catalogue/catalogue.ts';
 import { SqlError, toSqlError } from './errors.ts';
 import { Engine } from './run/engine.ts';
@@ -30,6 +31,16 @@ export interface SqlApiOptions {
 export interface SqlApi {
   readonly port: number;
   readonly connections: number;
+  /**
+   * One SELECT in Arrow's IPC streaming format, for a principal who has signed in elsewhere. Errors before the first
+   * bytes reject (QUERY_INVALID, QUERY_TOO_LARGE, those of the semantic layer), later ones end the stream.
+   */
+  arrow(
+    principal: Principal,
+    sql: string,
+    parameters: readonly Parameter[],
+    signal: AbortSignal,
+  ): Promise<AsyncGenerator<Buffer>>;
   close(): Promise<void>;
 }
 
@@ -73,6 +84,11 @@ export async function openSqlApi(options: SqlApiOptions): Promise<SqlApi> {
     port: typeof address === 'object' && address ? address.port : options.port,
     get connections() {
       return running.size;
+    },
+    arrow: (principal, sql, parameters, signal) => {
+      const { layer, maxRows, maxStatementMs } = options;
+      const limited = AbortSignal.any([signal, AbortSignal.timeout(maxStatementMs)]);
+      return askArrow(sql, parameters, { layer, engine, principal, maxRows }, limited);
     },
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -1,7 +1,7 @@
-import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { HubError, toHubError } from '#kernel';
+import { HubError } from '#kernel';
 import { type Route, route } from '../route.ts';
+import { streamed } from '../streamed.ts';
 import type { RouteContext } from './context.ts';
 
 const CONTENT_TYPE: readonly (readonly [RegExp, string])[] = [
@@ -49,23 +49,9 @@ export function sqlRoutes({ warehouse, streams }: RouteContext): Route[] {
         try {
           const { sql, format } = splitFormat(body.sql, body.format);
           const result = await warehouse.stream(sql, format, { settings: LIMITS, signal });
-          const release = streams.add(() => result.destroy());
           const type =
             CONTENT_TYPE.find(([pattern]) => pattern.test(format))?.[1] ?? 'text/plain; charset=utf-8';
-          reply.hijack();
-          reply.raw.writeHead(200, {
-            'content-type': type,
-            'cache-control': 'no-store',
-            'x-content-type-options': 'nosniff',
-            'x-request-id': request.id,
-          });
-          // A failure after the first byte can only be told by breaking the connection off.
-          await pipeline(result, reply.raw)
-            .catch((error) => {
-              if (!signal.aborted) request.log.warn({ err: toHubError(error) }, 'sql stream broke off');
-              reply.raw.destroy();
-            })
-            .finally(release);
+          await streamed({ request, reply, signal }, streams, type, result);
         } finally {
           running -= 1;
         }

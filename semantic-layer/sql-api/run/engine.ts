@@ -1,4 +1,9 @@
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import {
+  type DuckDBConnection,
+  type DuckDBDataChunk,
+  DuckDBInstance,
+  type DuckDBType,
+} from '@duckdb/node-api';
 import { cancelled, refused, SqlError } from '../errors.ts';
 import type { SqlType } from '../types.ts';
 import type { Value } from '../wire/values.ts';
@@ -34,6 +39,11 @@ export class Engine {
   }
 }
 
+export interface Chunk {
+  readonly types: readonly DuckDBType[];
+  readonly chunk: DuckDBDataChunk | null;
+}
+
 /** One statement's connection: its temporary tables end with it. */
 export class EngineConnection {
   readonly raw: DuckDBConnection;
@@ -48,12 +58,21 @@ export class EngineConnection {
 
   /** Rows as the wire takes them, read as they are asked for. */
   async *rows(sql: string, types: readonly SqlType[], signal: AbortSignal): AsyncGenerator<Value[]> {
+    for await (const { chunk } of this.chunks(sql, signal))
+      for (const row of chunk?.getRows() ?? []) yield row.map((value, at) => printed(value, types[at]!));
+  }
+
+  /** The engine's own columns, read as they are asked for; first their types, without a chunk. */
+  async *chunks(sql: string, signal: AbortSignal): AsyncGenerator<Chunk> {
     const interrupt = (): void => this.raw.interrupt();
     signal.addEventListener('abort', interrupt);
     try {
-      for await (const chunk of await this.raw.stream(sql)) {
+      const result = await this.raw.stream(sql);
+      const types = result.columnTypes();
+      yield { types, chunk: null };
+      for await (const chunk of result) {
         if (signal.aborted) throw cancelled();
-        for (const row of chunk.getRows()) yield row.map((value, at) => printed(value, types[at]!));
+        yield { types, chunk };
       }
     } catch (error) {
       throw signal.aborted ? cancelled() : told(error);

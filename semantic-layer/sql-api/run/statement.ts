@@ -16,9 +16,9 @@ export interface RunContext {
   readonly maxRows: number;
 }
 
-export interface Answer {
+export interface Answer<Row = Value[]> {
   readonly columns: Compiled['columns'];
-  readonly rows: AsyncGenerator<Value[]>;
+  readonly rows: AsyncGenerator<Row>;
   readonly freshness:
     | (Freshness & {
         readonly cached: boolean;
@@ -27,6 +27,13 @@ export interface Answer {
       })
     | null;
 }
+
+/** How a statement's result is read from the engine. */
+type Reader<Row> = (
+  connection: EngineConnection,
+  compiled: Compiled,
+  signal: AbortSignal,
+) => AsyncGenerator<Row>;
 
 const MOST_PASSES = 3;
 const moment = (): string => new Date().toISOString().replace('T', ' ').replace('Z', '');
@@ -53,13 +60,30 @@ export async function describe(
  * are read; ending the generator frees everything.
  * Errors: SqlError; HubError of the semantic layer.
  */
-export async function run(
+export const run = (
   node: Node,
   types: readonly (SqlType | undefined)[],
   values: readonly Value[],
   context: RunContext,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<Answer> =>
+  runReading(node, types, values, context, signal, (connection, { sql, columns }) =>
+    connection.rows(
+      sql,
+      columns.map((column) => column.type),
+      signal,
+    ),
+  );
+
+/** The same for whoever reads the engine's result in another way. */
+export async function runReading<Row>(
+  node: Node,
+  types: readonly (SqlType | undefined)[],
+  values: readonly Value[],
+  context: RunContext,
+  signal: AbortSignal,
+  read: Reader<Row>,
+): Promise<Answer<Row>> {
   const { layer, principal, engine } = context;
   const model = modelOf(await layer.meta(principal));
   const connection = await engine.connect();
@@ -83,11 +107,7 @@ export async function run(
       await fill(connection, governed, result);
       results.push(result);
     }
-    const rows = connection.rows(
-      compiled.sql,
-      compiled.columns.map((column) => column.type),
-      signal,
-    );
+    const rows = read(connection, compiled, signal);
     return { columns: compiled.columns, rows: closing(rows, connection), freshness: together(results) };
   } catch (error) {
     connection.close();
@@ -109,10 +129,7 @@ async function single(
   return null;
 }
 
-async function* closing(
-  rows: AsyncGenerator<Value[]>,
-  connection: EngineConnection,
-): AsyncGenerator<Value[]> {
+async function* closing<Row>(rows: AsyncGenerator<Row>, connection: EngineConnection): AsyncGenerator<Row> {
   try {
     yield* rows;
   } finally {
