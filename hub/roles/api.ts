@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AppRegistry } from '#apps';
 import {
@@ -26,10 +27,12 @@ const WEB_ROOT = fileURLToPath(new URL('../../dashboards/web/dist', import.meta.
 export async function runApi(context: RoleContext): Promise<Role> {
   const { settings } = context;
   const registry = openRegistry({ ...context, postgresUrl: settings.postgresUrl });
+  const cacheDir = join(settings.stateRoot, 'cache');
   const semantic = await openSemantic({
     ...context,
     apps: () => apps?.apps() ?? [],
     limits: settings.config.semantic,
+    cacheDir,
   });
   const apps = await openApps({
     ...context,
@@ -37,7 +40,7 @@ export async function runApi(context: RoleContext): Promise<Role> {
     url: settings.config.apps.url,
     onChange: () => void semantic.reload(),
   });
-  const sql = await startSql({ ...context, config: settings.config.sql, layer: semantic });
+  const sql = await startSql({ ...context, config: settings.config.sql, layer: semantic, cacheDir });
   const server = createHttpServer({
     ...context,
     config: settings.config,
@@ -54,7 +57,7 @@ export async function runApi(context: RoleContext): Promise<Role> {
   const { port } = await server.listen();
   // Beside the start: what a crash has interrupted is gone on with, an upgrade is followed.
   const settled = registry.settle();
-  semantic.warmUp();
+  semantic.warmUp(() => sql.prepare());
   return {
     facts: { port, sqlPort: sql.port },
     stats: () => ({

@@ -42,6 +42,8 @@ export interface SemanticOptions {
   /** Definitions in force. */
   readonly apps: () => readonly App[];
   readonly limits: Config['semantic'];
+  /** Of this process, kept from one to the next. */
+  readonly cacheDir?: string;
 }
 
 /** What the models are made of, read anew when it is out of date. */
@@ -60,9 +62,9 @@ export interface HubSemantic extends CubeLayer {
   advise(): Promise<Advice>;
   /**
    * From now on, as soon as every table streams, the model that sees everything is compiled, so that the first
-   * question does not wait for it; unless `warm` is off, or somebody has asked before.
+   * question does not wait for it, and then `next` is called; unless `warm` is off, or somebody has asked before.
    */
-  warmUp(): void;
+  warmUp(next?: () => Promise<void>): void;
   /** Everything is read anew, and every model in use follows. */
   reload(): Promise<void>;
   /** Checks the model in force, with these files in it, over the tables of this hub; see `checkHubModel`. */
@@ -120,12 +122,15 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
 
   let warming: Promise<void> | null = null;
   let wanted = false;
+  let afterwards = (): Promise<void> => Promise.resolve();
   const warmUp = (): void => {
     if (!wanted || world !== null) return;
     warming ??= (async () => {
       const tables = await options.registry.tables();
       const settled = tables.every(({ state }) => state !== 'pending' && state !== 'snapshotting');
-      if (wanted && settled && tables.length > 0) await layer.warm(systemPrincipal('warm'));
+      if (!wanted || !settled || tables.length === 0) return;
+      await layer.warm(systemPrincipal('warm'));
+      if (wanted) await afterwards();
     })()
       .catch((thrown: unknown) => logger.warn({ err: toHubError(thrown) }, 'no model was made ready'))
       .finally(() => {
@@ -181,6 +186,7 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
     },
     admit: createQueryLimits({ warehouse: options.warehouse, limits: options.limits, logger }),
     maxSeconds: options.limits.maxSeconds,
+    ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
     models: async () => (await current()).input,
   });
   return {
@@ -191,8 +197,9 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
       const { input, everything } = await current();
       return adviseRollups({ ...options, layer, model: buildModel(input, everything).model });
     },
-    warmUp() {
+    warmUp(next) {
       wanted = options.limits.warm;
+      if (next) afterwards = next;
       warmUp();
     },
     reload: follow,

@@ -9,13 +9,15 @@ export interface SqlOptions {
   readonly pool: Pool;
   readonly layer: SemanticLayer;
   readonly logger: Logger;
+  /** Of this process, kept from one to the next. */
+  readonly cacheDir?: string;
 }
 
 /** Wrong passwords of one visitor. */
 const TRIES = { perSecond: 0.2, burst: 10 };
 
 /** Opens the SQL API: the password is an API key of the hub, the user name is free. */
-export async function startSql({ config, pool, layer, logger }: SqlOptions): Promise<SqlApi> {
+export async function startSql({ config, pool, layer, logger, cacheDir }: SqlOptions): Promise<SqlApi> {
   const limiter = new Limiter();
   const principalOf = principalOfPassword(pool);
   const tls = config.tls && { cert: await pem(config.tls.certFile), key: await pem(config.tls.keyFile) };
@@ -27,6 +29,7 @@ export async function startSql({ config, pool, layer, logger }: SqlOptions): Pro
     maxConnections: config.maxConnections,
     maxRows: config.maxRows,
     maxStatementMs: config.maxStatementSeconds * 1000,
+    ...(cacheDir === undefined ? {} : { cacheDir }),
     log: logger,
     async authenticate(_user, password, address) {
       const principal = await principalOf(password);

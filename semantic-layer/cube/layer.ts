@@ -43,6 +43,8 @@ export interface CubeOptions {
   readonly rollups?: Rollups;
   /** Counts what is asked and read from the tables themselves. */
   readonly questions?: QuestionLog;
+  /** Folder in which what compiles quicker the next time is kept; default: nowhere. */
+  readonly cacheDir?: string;
   /** Longest run of one statement. Default 60. */
   readonly maxSeconds?: number;
 }
@@ -137,7 +139,11 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
 
   const cube = (): Loaded => {
     if (loaded) return loaded;
-    const planner = openPlanner(logger, (id, planned) => requests.runFor(id, planned));
+    const planner = openPlanner(
+      logger,
+      (id, planned) => requests.runFor(id, planned),
+      options.cacheDir ?? null,
+    );
     const opened: Loaded = {
       planner,
       models: new Models(planner, options.models, logger, layer),

@@ -6,6 +6,7 @@ import type { PlannerNote } from '../rollups/index.ts';
 import { shareCompileWorker, type WorkerPools } from './compile-pool.ts';
 import { dialectOf } from './dialect.ts';
 import { ensureNative, type NativeExports } from './native/index.ts';
+import type { Translations } from './translations.ts';
 
 /**
  * What the hub uses of Cube 1.7.43, whose own types are wider than they are true. Loading it takes seconds and 130 MB:
@@ -174,12 +175,12 @@ export function cubeInstalled(): { readonly version: string; readonly native: bo
 }
 
 /** Loads Cube once per process. */
-export function loadCube(): CubeLibrary {
-  loaded ??= load();
+export function loadCube(translations: Translations): CubeLibrary {
+  loaded ??= load(translations);
   return loaded;
 }
 
-function load(): CubeLibrary {
+function load(translations: Translations): CubeLibrary {
   Object.assign(process.env, ENVIRONMENT);
   const require = createRequire(import.meta.url);
   const inCore = createRequire(require.resolve('@cubejs-backend/server-core'));
@@ -190,7 +191,7 @@ function load(): CubeLibrary {
   };
   const inCompiler = createRequire(inCore.resolve('@cubejs-backend/schema-compiler'));
   const { ClickHouseQuery } = inCompiler('./adapter/ClickHouseQuery') as { ClickHouseQuery: object };
-  shareCompileWorker(inCompiler('workerpool') as WorkerPools);
+  shareCompileWorker(inCompiler('workerpool') as WorkerPools, translations);
   const graphql = createRequire(inGateway.resolve('nexus'))('graphql') as CubeGraphql;
   const { makeSchema } = inGateway('./graphql') as Pick<CubeGraphql, 'makeSchema'>;
   const { resolveDateRange } = inGateway('./query') as Pick<CubeLibrary, 'resolveDateRange'>;

@@ -42,6 +42,11 @@ export class BoundedCache<V> {
     }
   }
 
+  /** The least recently used first. */
+  *entries(): Generator<[string, V]> {
+    for (const [key, { value }] of this.#entries) yield [key, value];
+  }
+
   delete(key: string): void {
     const entry = this.#entries.get(key);
     if (!entry) return;

@@ -4,6 +4,7 @@ import { TLSSocket } from 'node:tls';
 import type { Logger, Principal, SemanticLayer } from '#kernel';
 import { askArrow, type Parameter } from './arrow/ask.ts';
 import { Catalogues } from './catalogue/catalogue.ts';
+import { Seed } from './catalogue/seed.ts';
 import { SqlError, toSqlError } from './errors.ts';
 import { Engine } from './run/engine.ts';
 import { Connection } from './session/connection.ts';
@@ -25,6 +26,8 @@ export interface SqlApiOptions {
   /** Rows loaded for one statement; more are refused. */
   readonly maxRows: number;
   readonly maxStatementMs: number;
+  /** Where an empty catalogue is kept from one process to the next; absent: nowhere. */
+  readonly cacheDir?: string;
   readonly log: Logger;
 }
 
@@ -41,6 +44,8 @@ export interface SqlApi {
     parameters: readonly Parameter[],
     signal: AbortSignal,
   ): Promise<AsyncGenerator<Buffer>>;
+  /** Makes ready what the first query of the catalogue would wait for. */
+  prepare(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -66,7 +71,7 @@ const isLoopback = (address: string): boolean =>
  */
 export async function openSqlApi(options: SqlApiOptions): Promise<SqlApi> {
   const engine = await Engine.open();
-  const catalogues = new Catalogues(CATALOGUES);
+  const catalogues = new Catalogues(CATALOGUES, new Seed(options.cacheDir ?? null, options.log));
   const running = new Map<number, Running>();
   const server = createServer({ noDelay: true }, (socket) => {
     void greet(socket, options, { engine, catalogues, running }).catch((error: unknown) => {
@@ -90,6 +95,7 @@ export async function openSqlApi(options: SqlApiOptions): Promise<SqlApi> {
       const limited = AbortSignal.any([signal, AbortSignal.timeout(maxStatementMs)]);
       return askArrow(sql, parameters, { layer, engine, principal, maxRows }, limited);
     },
+    prepare: () => catalogues.prepare(),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const one of running.values())

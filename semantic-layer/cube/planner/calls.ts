@@ -82,6 +82,11 @@ export interface Failure {
   readonly disposition: Disposition;
 }
 
+export interface ThreadSetup {
+  /** Where translations of model files are kept from one process to the next; null: nowhere. */
+  readonly cacheDir: string | null;
+}
+
 export type ToThread =
   | { readonly id: number; readonly call: CallName; readonly args: readonly unknown[] }
   | { readonly ran: number; readonly answer?: AdapterAnswer; readonly failed?: string };

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { HubError, type Logger, toHubError } from '#kernel';
 import type { AdapterAnswer, PlannedQuery } from '../library.ts';
-import type { CallName, Calls, FromThread, ToThread } from './calls.ts';
+import type { CallName, Calls, FromThread, ThreadSetup, ToThread } from './calls.ts';
 
 export interface PlannerAbout {
   readonly version: string;
@@ -30,9 +30,12 @@ interface Shared {
 /** One for all layers of a process: Cube takes 130 MB. */
 let shared: Shared | null = null;
 
-/** The planning thread, started if there is none. `run` is asked for statements of requests that it knows. */
-export function openPlanner(logger: Logger, run: RunForPlanner): Planner {
-  if (!shared || shared.thread.dead) shared = { thread: new Thread(logger), users: 0 };
+/**
+ * The planning thread, started if there is none. `run` is asked for statements of requests that it knows. `cacheDir`
+ * counts for whoever starts it.
+ */
+export function openPlanner(logger: Logger, run: RunForPlanner, cacheDir: string | null): Planner {
+  if (!shared || shared.thread.dead) shared = { thread: new Thread(logger, { cacheDir }), users: 0 };
   const mine = shared;
   mine.users += 1;
   mine.thread.runners.add(run);
@@ -62,8 +65,8 @@ class Thread {
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #next = 0;
 
-  constructor(logger: Logger) {
-    this.#worker = new Worker(new URL('./thread.ts', import.meta.url));
+  constructor(logger: Logger, workerData: ThreadSetup) {
+    this.#worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData });
     const about = Promise.withResolvers<PlannerAbout>();
     this.about = about.promise;
     this.about.catch(() => {}); // whoever calls is told

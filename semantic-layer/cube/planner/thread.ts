@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto';
-import { parentPort } from 'node:worker_threads';
+import { join } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
 import { type AccessProfile, type ModelFile, toHubError } from '#kernel';
 import { generateModel } from '../../generate/index.ts';
 import { graphqlOf } from '../graphql.ts';
-import { type AdapterAnswer, type CubeContext, type ErrorMessage, loadCube } from '../library.ts';
+import {
+  type AdapterAnswer,
+  type CubeContext,
+  cubeInstalled,
+  type ErrorMessage,
+  loadCube,
+} from '../library.ts';
 import { relativeRanges } from '../ranges.ts';
-import type { CallName, Calls, Failure, FromThread, ModelMatter, ToThread } from './calls.ts';
+import { Translations } from '../translations.ts';
+import type { CallName, Calls, Failure, FromThread, ModelMatter, ThreadSetup, ToThread } from './calls.ts';
 import { planningGateway, planOf } from './planning.ts';
 
 /**
@@ -16,7 +24,12 @@ import { planningGateway, planOf } from './planning.ts';
 const port = parentPort!;
 const say = (message: FromThread): void => port.postMessage(message);
 
-const library = loadCube();
+const { cacheDir } = workerData as ThreadSetup;
+const translations = new Translations(
+  cacheDir === null ? null : join(cacheDir, `translations-${cubeInstalled().version}.json.gz`),
+  (error) => say({ log: 'translations are not kept', error: String(error) }),
+);
+const library = loadCube(translations);
 const files = new Map<string, readonly ModelFile[]>();
 const running = new Map<number, PromiseWithResolvers<AdapterAnswer>>();
 let runs = 0;

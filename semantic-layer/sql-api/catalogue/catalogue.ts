@@ -1,13 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import type { Model } from '../compile/relation.ts';
 import { cancelled, SqlError } from '../errors.ts';
+import type { FromWorker, ToWorker, WorkerSetup } from './calls.ts';
 import { mirror } from './mirror.ts';
-
-interface Reply {
-  readonly id?: number;
-  readonly answer?: Uint8Array;
-  readonly failed?: string;
-}
+import type { Seed } from './seed.ts';
 
 /** PostgreSQL's catalogue of one model. One statement runs at a time; what takes too long ends it. */
 export class Catalogue {
@@ -17,27 +13,35 @@ export class Catalogue {
     { resolve: (answer: Buffer) => void; reject: (error: Error) => void }
   >();
   readonly ready: Promise<void>;
+  /** The seed is there, or the thread has ended. */
+  readonly seeded: Promise<void>;
   #next = 0;
   #dead = false;
 
-  constructor(model: Model) {
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: { sql: mirror(model) },
-    });
+  /** Starts from `bytes`, if there are any; tells `seed` otherwise. */
+  constructor(sql: string, seed: Seed, bytes: Uint8Array | null) {
+    const workerData: WorkerSetup = { sql, seed: bytes };
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
     this.#worker.unref();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.ready = promise;
     this.ready.catch(() => undefined);
-    this.#worker.on('message', (reply: Reply) => {
-      if (reply.id === undefined) return resolve();
+    const seeded = Promise.withResolvers<void>();
+    this.seeded = seeded.promise;
+    if (bytes) seeded.resolve();
+    this.#worker.on('message', (reply: FromWorker) => {
+      if ('ready' in reply) return resolve();
+      if ('unusable' in reply) return seed.unusable(reply.unusable);
+      if ('seed' in reply) return void seed.keep(reply.seed).then(seeded.resolve);
       const waiting = this.#waiting.get(reply.id);
       this.#waiting.delete(reply.id);
-      if (reply.answer) waiting?.resolve(Buffer.from(reply.answer));
+      if ('answer' in reply) waiting?.resolve(Buffer.from(reply.answer));
       else waiting?.reject(new Error(reply.failed));
     });
     const end = (error: Error): void => {
       this.#dead = true;
       reject(error);
+      seeded.resolve();
       for (const waiting of this.#waiting.values()) waiting.reject(error);
       this.#waiting.clear();
     };
@@ -68,7 +72,7 @@ export class Catalogue {
       void this.close();
     };
     signal.addEventListener('abort', stop);
-    this.#worker.postMessage({ id, bytes: Buffer.concat(messages) });
+    this.#worker.postMessage({ id, bytes: Buffer.concat(messages) } satisfies ToWorker);
     try {
       return await promise;
     } finally {
@@ -83,29 +87,50 @@ export class Catalogue {
   }
 }
 
+/** In the place of a model's version. */
+const MAKER = 'empty';
+
 /** Catalogues by model, as many as `most`; the one longest unused makes room. */
 export class Catalogues {
-  readonly #made = new Map<string, Catalogue>();
+  readonly #made = new Map<string, Promise<Catalogue>>();
   readonly #most: number;
-  constructor(most: number) {
+  readonly #seed: Seed;
+
+  constructor(most: number, seed: Seed) {
     this.#most = most;
+    this.#seed = seed;
   }
 
-  of(model: Model): Catalogue {
+  async of(model: Model): Promise<Catalogue> {
     const kept = this.#made.get(model.version);
+    if (kept && (await kept).dead && this.#made.get(model.version) === kept) this.#made.delete(model.version);
+    const catalogue = this.#made.get(model.version) ?? this.#start(mirror(model));
     this.#made.delete(model.version);
-    const catalogue = kept && !kept.dead ? kept : new Catalogue(model);
     this.#made.set(model.version, catalogue);
     for (const [version, oldest] of this.#made) {
       if (this.#made.size <= this.#most) break;
       this.#made.delete(version);
-      void oldest.close();
+      void oldest.then((one) => one.close());
     }
     return catalogue;
   }
 
+  /** What every catalogue starts from is made now, if it is not there: the first query does not wait for it. */
+  async prepare(): Promise<void> {
+    if (await this.#seed.bytes()) return;
+    const maker = this.#start('');
+    this.#made.set(MAKER, maker);
+    await (await maker).seeded;
+    this.#made.delete(MAKER);
+    await (await maker).close();
+  }
+
+  async #start(sql: string): Promise<Catalogue> {
+    return new Catalogue(sql, this.#seed, await this.#seed.bytes());
+  }
+
   async close(): Promise<void> {
-    await Promise.all([...this.#made.values()].map((catalogue) => catalogue.close()));
+    await Promise.all([...this.#made.values()].map(async (catalogue) => (await catalogue).close()));
     this.#made.clear();
   }
 }

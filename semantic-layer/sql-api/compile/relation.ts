@@ -131,8 +131,16 @@ function relation(cube: SemanticCube): Relation {
 
 const TO_ONE = new Set(['belongsTo', 'hasOne', 'many_to_one', 'one_to_one']);
 
-/** The principal's model as tables and columns. */
+const models = new WeakMap<SemanticMeta, Model>();
+
+/** The principal's model as tables and columns. The same for the same `meta`. */
 export function modelOf(meta: SemanticMeta): Model {
+  const model = models.get(meta) ?? made(meta);
+  models.set(meta, model);
+  return model;
+}
+
+function made(meta: SemanticMeta): Model {
   const edges = new Map(
     meta.cubes.map((cube) => [
       cube.name,
