@@ -164,6 +164,15 @@ test('a result is given again until a table changes, and identical questions sha
   const before = layer.status();
   expect(await load(query)).toMatchObject({ cached: true, tables: ['shop.orders'] });
   expect(layer.status().answers.hits).toBe(before.answers.hits + 1);
+  // The very bytes, until freshness has moved.
+  const again = async () => (await layer.rest.load(all, { query })).body;
+  const bytes = await again();
+  expect(await again()).toBe(bytes);
+  clock.freshAt = '2026-02-05T00:00:01.000Z';
+  expect(JSON.parse((await again()).toString())).toMatchObject({
+    cached: true,
+    freshness: { completeUpTo: clock.freshAt },
+  });
   await engine.warehouse.command(
     "INSERT INTO shop.orders VALUES (5, 'a', 'new', 5, '2026-02-03 11:00:00', '2026-02-03', NULL, 3, true, 1, 0)",
   );
