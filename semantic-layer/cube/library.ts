@@ -79,6 +79,8 @@ export interface FullGateway extends Gateway {
     query: { readonly total?: boolean },
     sql: object,
   ): Promise<object>;
+  /** What of a model's cubes may be seen: the same for everybody who asks it. */
+  filterVisibleItemsInMeta(context: CubeContext, cubes: readonly object[]): readonly object[];
   coerceForSqlQuery(query: object, context: CubeContext): object;
   wrapAdapterQueryResultIfNeeded(answer: { data: readonly object[] }): { readonly data: object };
 }

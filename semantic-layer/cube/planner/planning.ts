@@ -54,6 +54,13 @@ export function planningGateway(core: Core): FullGateway {
       slowQuery: false,
     };
   };
+  const visible = gateway.filterVisibleItemsInMeta.bind(gateway);
+  const known = new WeakMap<object, readonly object[]>();
+  gateway.filterVisibleItemsInMeta = (context, cubes) => {
+    const before = known.get(cubes) ?? visible(context, cubes);
+    known.set(cubes, before);
+    return before;
+  };
   return gateway;
 }
 
