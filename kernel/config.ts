@@ -195,6 +195,7 @@ export const ENVIRONMENT: Readonly<Record<string, readonly [string, ...string[]]
   BAC_CLICKHOUSE_PASSWORD: ['clickhouse', 'password'],
   BAC_APPS_URL: ['apps', 'url'],
   BAC_APPS_WEBHOOKS_TO_PRIVATE: ['apps', 'webhooksToPrivate'],
+  BAC_SEMANTIC_WARM: ['semantic', 'warm'],
   BAC_DEMO: ['demo', 'enabled'],
   BAC_LOG_PARTITIONS: ['log', 'partitions'],
   BAC_KAFKA_BROKERS: ['log', 'kafka', 'brokers'],
