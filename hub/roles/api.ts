@@ -62,7 +62,7 @@ export async function runApi(context: RoleContext): Promise<Role> {
     facts: { port, sqlPort: sql.port },
     stats: () => ({
       ...(apps ? { appsRevision: apps.revision() } : {}),
-      semantic: { ...semantic.status(), rollups: semantic.rollups.figures() },
+      semantic: { ...semantic.status(), rollups: semantic.rollups.figures(), kept: semantic.rollups.kept() },
       sqlConnections: sql.connections,
     }),
     figures: () => {

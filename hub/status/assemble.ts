@@ -1,7 +1,15 @@
 import { type Config, type PartitionLag, type TopicInfo, warehouseTableOf } from '#kernel';
 import type { Rates } from './rates.ts';
 import type { RoleRow, SourceRow, StateRows, TableRow } from './read-state.ts';
-import type { AppStatus, LagAlarm, RoleStatus, SourceStatus, TableStatus, Totals } from './types.ts';
+import type {
+  AppStatus,
+  LagAlarm,
+  RoleStatus,
+  RollupLine,
+  SourceStatus,
+  TableStatus,
+  Totals,
+} from './types.ts';
 import type { WarehouseFigures } from './warehouse-figures.ts';
 
 /** A role that has not reported for this long is shown as silent. */
@@ -137,6 +145,13 @@ export function assembleRoles(rows: readonly RoleRow[]): RoleStatus[] {
     restarts: data.restarts ?? null,
   }));
 }
+
+/** One process keeps the roll-ups; the others say that they wait. */
+export const assembleRollups = (rows: readonly RoleRow[]): RollupLine[] =>
+  rows
+    .filter(({ ageMs }) => ageMs <= SILENT_MS)
+    .flatMap(({ data }) => data.semantic?.kept ?? [])
+    .filter(({ state }) => state !== 'waiting');
 
 export const assembleApps = (rows: StateRows['apps']): AppStatus[] =>
   rows.map(({ origin: _, ...row }) => ({ ...row, appliedAt: row.appliedAt?.toISOString() ?? null }));

@@ -9,7 +9,7 @@ import {
   usesKafka,
   type Warehouse,
 } from '#kernel';
-import { assembleApps, assembleRoles, assembleSources, totalsOf } from './assemble.ts';
+import { assembleApps, assembleRoles, assembleRollups, assembleSources, totalsOf } from './assemble.ts';
 import { EventFeed } from './events.ts';
 import { Rates } from './rates.ts';
 import { readState } from './read-state.ts';
@@ -140,6 +140,7 @@ export function createStatusCollector(options: StatusOptions): StatusCollector {
       totals,
       sources,
       apps: assembleApps(state.apps),
+      rollups: assembleRollups(state.roles),
       roles,
       log: {
         kind: usesKafka(config.log) ? 'kafka' : 'embedded',

@@ -23,6 +23,19 @@ const roleStatsSchema = z.looseObject({
   /** 1 = one core. */
   cpuCores: z.number().optional(),
   restarts: z.number().optional(),
+  semantic: z
+    .object({
+      kept: z.array(
+        z.object({
+          name: z.string(),
+          state: z.string(),
+          error: z.string().nullable(),
+          lastMs: z.number().nullable(),
+        }),
+      ),
+    })
+    .optional()
+    .catch(undefined),
 });
 type RoleStats = z.infer<typeof roleStatsSchema>;
 

@@ -202,6 +202,10 @@ test('the text form lines up, shows errors with their next step, and has no colo
         appliedBy: 'ada',
       },
     ],
+    rollups: [
+      { name: 'sales.by_day', state: 'ready', error: null, lastMs: 12 },
+      { name: 'sales.by_hour', state: 'failed', error: 'no room', lastMs: 12 },
+    ],
     roles: [
       {
         role: 'sink',
@@ -222,6 +226,7 @@ test('the text form lines up, shows errors with their next step, and has no colo
   expect(text).toContain('    BAD It broke.\n    Mend it.\n');
   expect(text).toContain('different 1,000, 3 h 0 min ago\n');
   expect(text).toMatch(/library +3 +2 +interrupted +1 min 0 s ago +ada\n {4}library: back to version 1/);
+  expect(text).toMatch(/rollups +1 of 2 ready\n {2}sales.by_hour +failed +no room/);
   expect(text).not.toContain('\u001b');
   const lines = text.split('\n').filter((line) => /^ {2}(table|public)/.test(line));
   expect(new Set(lines.slice(0, 3).map((line) => line.length)).size).toBe(1);

@@ -16,6 +16,8 @@ const STATE_COLOUR: Readonly<Record<string, string>> = {
   interrupted: 'warn',
   snapshotting: 'warn',
   pending: 'warn',
+  building: 'warn',
+  refused: 'warn',
   paused: 'warn',
   warn: 'warn',
   silent: 'warn',
@@ -44,6 +46,7 @@ export function statusText(status: Status, { colour }: TextOptions): string {
     );
   }
   if (status.apps.length > 0) lines.push('', ...appLines(status.apps, now, paint));
+  if (status.rollups.length > 0) lines.push('', ...rollupLines(status.rollups, paint));
   lines.push('');
   const parts = [
     [
@@ -73,6 +76,20 @@ export function statusText(status: Status, { colour }: TextOptions): string {
     ...columns(roles, [], (text, column, row) => (column === 1 ? paint(STATE_COLOUR[row[1]!], text) : text)),
   );
   return `${lines.join('\n')}\n`;
+}
+
+/** Those that are ready in one line; each other one with what it is at or why it is not kept. */
+function rollupLines(rollups: Status['rollups'], paint: Paint): string[] {
+  const ready = rollups.filter(({ state }) => state === 'ready' || state === 'refreshing');
+  return [
+    `rollups    ${formatCount(ready.length)} of ${formatCount(rollups.length)} ready`,
+    ...rollups
+      .filter((one) => !ready.includes(one))
+      .map(
+        ({ name, state, error }) =>
+          `  ${name}   ${paint(STATE_COLOUR[state], state)}${error ? `   ${error}` : ''}`,
+      ),
+  ];
 }
 
 type Paint = (name: string | undefined, text: string) => string;

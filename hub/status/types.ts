@@ -10,6 +10,8 @@ export interface Status {
   readonly totals: Totals;
   readonly sources: readonly SourceStatus[];
   readonly apps: readonly AppStatus[];
+  /** Of the process that keeps them. */
+  readonly rollups: readonly RollupLine[];
   readonly roles: readonly RoleStatus[];
   readonly log: {
     readonly kind: 'embedded' | 'kafka';
@@ -24,6 +26,14 @@ export interface Status {
   };
   /** Newest last: what changed while this hub was watching. */
   readonly events: readonly StatusEvent[];
+}
+
+export interface RollupLine {
+  readonly name: string;
+  /** building | refreshing | ready | refused | failed */
+  readonly state: string;
+  readonly error: string | null;
+  readonly lastMs: number | null;
 }
 
 interface HubStatus {

@@ -151,6 +151,11 @@ export class Rollups {
     return Promise.all(declared.map(({ name }) => this.#statusOf(name, builds.get(name))));
   }
 
+  /** What this process is at with each of them; empty before it has looked. */
+  kept(): { name: string; state: string; error: string | null; lastMs: number | null }[] {
+    return this.#worker.all();
+  }
+
   /** Sums over all roll-ups, of this process. */
   figures(): { answers: number; fallbacks: number; differences: number; failing: number } {
     const counts = [...this.#counts.entries()];

@@ -79,6 +79,10 @@ export class Worker {
     return this.#status.get(name);
   }
 
+  all(): { name: string; state: WorkState; error: string | null; lastMs: number | null }[] {
+    return [...this.#status].map(([name, { state, error, lastMs }]) => ({ name, state, error, lastMs }));
+  }
+
   /** Roll-ups of definitions that were refused are tried again. */
   forgive(): void {
     this.#refused.clear();
