@@ -83,7 +83,8 @@ export async function benchApi({
   const agent = await clientOf('agent@aurora.example', 'agent');
   try {
     const ids = await idsOf(rig);
-    await openLoop(client, 100, 5, mixed(ids)); // warms the code and the caches
+    // Warms code, caches and connections: at a lower rate fewer would be opened than the load then needs.
+    await openLoop(client, rate, 5, mixed(ids));
     return {
       benchmark: 'api',
       ...(wants('reads') ? { singleReads: await singleReads(rig, client, ids) } : {}),
