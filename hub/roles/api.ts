@@ -57,7 +57,7 @@ export async function runApi(context: RoleContext): Promise<Role> {
   const { port } = await server.listen();
   // Beside the start: what a crash has interrupted is gone on with, an upgrade is followed.
   const settled = registry.settle();
-  semantic.warmUp(() => sql.prepare());
+  semantic.warmUp();
   return {
     facts: { port, sqlPort: sql.port },
     stats: () => ({

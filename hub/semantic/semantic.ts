@@ -62,9 +62,9 @@ export interface HubSemantic extends CubeLayer {
   advise(): Promise<Advice>;
   /**
    * From now on, as soon as every table streams, the model that sees everything is compiled, so that the first
-   * question does not wait for it, and then `next` is called; unless `warm` is off, or somebody has asked before.
+   * question does not wait for it; unless `warm` is off, or somebody has asked before.
    */
-  warmUp(next?: () => Promise<void>): void;
+  warmUp(): void;
   /** Everything is read anew, and every model in use follows. */
   reload(): Promise<void>;
   /** Checks the model in force, with these files in it, over the tables of this hub; see `checkHubModel`. */
@@ -122,7 +122,6 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
 
   let warming: Promise<void> | null = null;
   let wanted = false;
-  let afterwards = (): Promise<void> => Promise.resolve();
   const warmUp = (): void => {
     if (!wanted || world !== null) return;
     warming ??= (async () => {
@@ -130,7 +129,6 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
       const settled = tables.every(({ state }) => state !== 'pending' && state !== 'snapshotting');
       if (!wanted || !settled || tables.length === 0) return;
       await layer.warm(systemPrincipal('warm'));
-      if (wanted) await afterwards();
     })()
       .catch((thrown: unknown) => logger.warn({ err: toHubError(thrown) }, 'no model was made ready'))
       .finally(() => {
@@ -197,9 +195,8 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
       const { input, everything } = await current();
       return adviseRollups({ ...options, layer, model: buildModel(input, everything).model });
     },
-    warmUp(next) {
+    warmUp() {
       wanted = options.limits.warm;
-      if (next) afterwards = next;
       warmUp();
     },
     reload: follow,

@@ -44,8 +44,6 @@ export interface SqlApi {
     parameters: readonly Parameter[],
     signal: AbortSignal,
   ): Promise<AsyncGenerator<Buffer>>;
-  /** Makes ready what the first query of the catalogue would wait for. */
-  prepare(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -95,7 +93,6 @@ export async function openSqlApi(options: SqlApiOptions): Promise<SqlApi> {
       const limited = AbortSignal.any([signal, AbortSignal.timeout(maxStatementMs)]);
       return askArrow(sql, parameters, { layer, engine, principal, maxRows }, limited);
     },
-    prepare: () => catalogues.prepare(),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const one of running.values())

@@ -13,8 +13,6 @@ export class Catalogue {
     { resolve: (answer: Buffer) => void; reject: (error: Error) => void }
   >();
   readonly ready: Promise<void>;
-  /** The seed is there, or the thread has ended. */
-  readonly seeded: Promise<void>;
   #next = 0;
   #dead = false;
 
@@ -26,13 +24,10 @@ export class Catalogue {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.ready = promise;
     this.ready.catch(() => undefined);
-    const seeded = Promise.withResolvers<void>();
-    this.seeded = seeded.promise;
-    if (bytes) seeded.resolve();
     this.#worker.on('message', (reply: FromWorker) => {
       if ('ready' in reply) return resolve();
       if ('unusable' in reply) return seed.unusable(reply.unusable);
-      if ('seed' in reply) return void seed.keep(reply.seed).then(seeded.resolve);
+      if ('seed' in reply) return void seed.keep(reply.seed);
       const waiting = this.#waiting.get(reply.id);
       this.#waiting.delete(reply.id);
       if ('answer' in reply) waiting?.resolve(Buffer.from(reply.answer));
@@ -41,7 +36,6 @@ export class Catalogue {
     const end = (error: Error): void => {
       this.#dead = true;
       reject(error);
-      seeded.resolve();
       for (const waiting of this.#waiting.values()) waiting.reject(error);
       this.#waiting.clear();
     };
@@ -87,9 +81,6 @@ export class Catalogue {
   }
 }
 
-/** In the place of a model's version. */
-const MAKER = 'empty';
-
 /** Catalogues by model, as many as `most`; the one longest unused makes room. */
 export class Catalogues {
   readonly #made = new Map<string, Promise<Catalogue>>();
@@ -113,16 +104,6 @@ export class Catalogues {
       void oldest.then((one) => one.close());
     }
     return catalogue;
-  }
-
-  /** What every catalogue starts from is made now, if it is not there: the first query does not wait for it. */
-  async prepare(): Promise<void> {
-    if (await this.#seed.bytes()) return;
-    const maker = this.#start('');
-    this.#made.set(MAKER, maker);
-    await (await maker).seeded;
-    this.#made.delete(MAKER);
-    await (await maker).close();
   }
 
   async #start(sql: string): Promise<Catalogue> {
