@@ -12,11 +12,12 @@ import {
   insertKeys,
   insertLog,
   insertRows,
+  keyRange,
   keysTable,
-  nearKeys,
   partsAfter,
   type TableMark,
   touched,
+  within,
 } from './tables.ts';
 
 /** Groups and sets beyond this go to disk. */
@@ -148,7 +149,7 @@ export async function refresh(work: Work, definition: Definition, build: Build):
   await warehouse.command(insertKeys(definition, build.prefix, covered.block), settings);
   if (buckets.length > 0) {
     const list = buckets.join(', ');
-    const near = nearKeys(definition, build.prefix, `[${list}]`, null);
+    const near = within(definition, keyRange(definition, build.prefix, `[${list}]`, null));
     const rows = `${upTo(block)} AND ${near} AND ${bucketOfRow(definition)} IN (${list})`;
     await warehouse.command(insertRows(definition, build.prefix, loadAll(definition, rows), run), settings);
   }

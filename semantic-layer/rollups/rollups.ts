@@ -207,10 +207,14 @@ export class Rollups {
       return null;
     }
     const { build, covered } = known;
-    const table = merged(definition, build, covered, (rows) => fill(definition, profile, rows), filter);
+    const sql = merged(definition, build, covered, {
+      question: (table) => candidate.question.replace(ROLLUP_TABLE, () => table),
+      load: (rows) => fill(definition, profile, rows),
+      filter,
+    });
     return {
       rollup: definition.name,
-      sql: candidate.question.replace(ROLLUP_TABLE, () => table),
+      sql,
       again: () => this.#over(profile, candidate),
     };
   }

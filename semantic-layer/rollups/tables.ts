@@ -107,23 +107,27 @@ export const touched = (definition: Definition, prefix: string, block: string): 
        (SELECT ${keyOf(definition)} FROM ${baseName(definition)} WHERE ${storedAfter(block)})))`;
 
 /**
- * Rows of the base whose key lies between the least and the greatest of these buckets' keys: of a table ordered by a
- * key that grows with time, few. `buckets`: an array. `block`: rows stored after it are in no table of keys yet.
+ * The least and the greatest key of these buckets' rows, a pair: of a table ordered by a key that grows with time, few
+ * rows lie between. `buckets`: an array. `block`: rows stored after it are in no table of keys yet.
  */
-export function nearKeys(
+export function keyRange(
   definition: Definition,
   prefix: string,
   buckets: string,
   block: string | null,
 ): string {
-  const key = chIdent(definition.base.schema.key[0]!);
+  const key = firstKey(definition);
   const recent =
     block === null
       ? ''
       : ` UNION ALL SELECT ${key} AS k FROM ${baseName(definition)} WHERE ${storedAfter(block)}`;
-  const range = `(SELECT (min(k), max(k)) FROM (SELECT ${key} AS k FROM ${keysTable(prefix)} WHERE __bucket IN (SELECT arrayJoin(${buckets}))${recent}))`;
-  return `${key} >= tupleElement(${range}, 1) AND ${key} <= tupleElement(${range}, 2)`;
+  return `(SELECT (min(k), max(k)) FROM (SELECT ${key} AS k FROM ${keysTable(prefix)} WHERE __bucket IN (SELECT arrayJoin(${buckets}))${recent}))`;
 }
+
+const firstKey = ({ base }: Definition): string => chIdent(base.schema.key[0]!);
+
+export const within = (definition: Definition, range: string): string =>
+  `${firstKey(definition)} >= tupleElement(${range}, 1) AND ${firstKey(definition)} <= tupleElement(${range}, 2)`;
 
 const generationOf = ({ database, table }: TableMark): string =>
   `(SELECT any(g) FROM (SELECT bitShiftRight(_version, 52) AS g FROM ${chTable(database, table)} LIMIT 1))`;
@@ -131,7 +135,7 @@ const generationOf = ({ database, table }: TableMark): string =>
 export const MOVED = 'ROLLUP_MOVED';
 
 /** False or an error (MOVED) unless the tables are those of the build and only the base has changed. */
-function unmoved(definition: Definition, build: Build, covered: Covered): string {
+function unmoved(build: Build): string {
   const [base, ...joined] = build.tables;
   const moved = [
     ...build.tables.map((mark) => `${generationOf(mark)} NOT IN (0, ${mark.generation})`),
@@ -139,34 +143,46 @@ function unmoved(definition: Definition, build: Build, covered: Covered): string
       (mark) =>
         `(SELECT count() FROM ${chTable(mark.database, mark.table)} WHERE ${partsAfter(mark.block)}) > 0`,
     ),
-    `has(${touched(definition, build.prefix, covered.block)}, ${OUT_OF_RANGE})`,
+    `has(${TOUCHED}, ${OUT_OF_RANGE})`,
   ];
   return base ? `throwIf(${moved.join(' OR ')}, ${chLiteral(MOVED)}) = 0` : '0';
 }
 
+/** Named once in a statement: ClickHouse takes its time over each place where it is written out. */
+const TOUCHED = '__bac_touched';
+const RANGE = '__bac_range';
+
 /**
- * What stands in the place of the roll-up's table in a question: buckets in which nothing has changed since it was
- * refreshed, from the roll-up; all others computed now. `load`: the load statement, given the rows of the base to
- * read; `filter`: rows of the roll-up that may be seen.
+ * A question over a roll-up as one statement: buckets in which nothing has changed since it was refreshed, from the
+ * roll-up; all others computed now. `question`: given what stands in the place of the roll-up's table; `load`: the load
+ * statement, given the rows of the base to read; `filter`: rows of the roll-up that may be seen.
  */
 export function merged(
   definition: Definition,
   build: Build,
   covered: Covered,
-  load: (rows: string) => string,
-  filter: string,
+  {
+    question,
+    load,
+    filter,
+  }: {
+    readonly question: (table: string) => string;
+    readonly load: (rows: string) => string;
+    readonly filter: string;
+  },
 ): string {
-  const changed = touched(definition, build.prefix, covered.block);
   const log = logTable(build.prefix);
-  const current = `(__bucket, __run) IN (SELECT bucket, max(run) FROM ${log} WHERE run <= ${covered.run} AND bucket != ${MARK} GROUP BY bucket)`;
   const sealed = [
-    unmoved(definition, build, covered),
-    current,
-    `__bucket NOT IN (SELECT arrayJoin(${changed}))`,
+    unmoved(build),
+    `(__bucket, __run) IN (SELECT bucket, max(run) FROM ${log} WHERE run <= ${covered.run} AND bucket != ${MARK} GROUP BY bucket)`,
+    `NOT has(${TOUCHED}, __bucket)`,
     ...(filter === '' ? [] : [`(${filter})`]),
   ];
-  const near = nearKeys(definition, build.prefix, changed, covered.block);
-  const rows = `length(${changed}) > 0 AND ${near} AND has(${changed}, ${bucketOfRow(definition)})`;
-  return `(SELECT ${columnList(definition)} FROM ${dataTable(build.prefix)} WHERE ${sealed.join(' AND ')}
+  // Where nothing was touched, the range is that of no key, and next to nothing is read.
+  const rows = `${within(definition, RANGE)} AND has(${TOUCHED}, ${bucketOfRow(definition)})`;
+  const table = `(SELECT ${columnList(definition)} FROM ${dataTable(build.prefix)} WHERE ${sealed.join(' AND ')}
    UNION ALL SELECT ${columnList(definition)} FROM (${load(rows)}))`;
+  return `WITH ${touched(definition, build.prefix, covered.block)} AS ${TOUCHED},
+   ${keyRange(definition, build.prefix, TOUCHED, covered.block)} AS ${RANGE}
+   ${question(table)}`;
 }
