@@ -65,3 +65,51 @@ const scalar = (value: unknown): unknown =>
   value === 'true' || value === 'false' ? value === 'true' : (value ?? null);
 
 const timeText = (value: string | null | undefined): string | null => value?.replace(/Z$/, '') ?? null;
+
+/** The same query on the SQL API. */
+export function sqlOf(query: SemanticQuery): string {
+  const view = columnsOf(query)[0]!.split('.')[0]!;
+  const short = (member: string): string => `"${member.slice(view.length + 1)}"`;
+  const fields = [
+    ...(query.dimensions ?? []).map(short),
+    ...(query.timeDimensions ?? []).map(
+      ({ dimension, granularity }) => `date_trunc('${granularity}', ${short(dimension)})`,
+    ),
+  ];
+  const conditions = [
+    ...((query.filters ?? []) as Filter[]).map(condition),
+    ...(query.timeDimensions ?? []).flatMap(({ dimension, dateRange }) => {
+      if (!dateRange) return [];
+      const [first, last] = dateRange as [string, string];
+      const after = new Date(Date.parse(last) + 86_400_000).toISOString().slice(0, 10);
+      return [`${short(dimension)} >= '${first}' AND ${short(dimension)} < '${after}'`];
+    }),
+    ...(query.segments ?? []).map(short),
+  ];
+  function condition({ member, operator, values = [] }: Filter): string {
+    const name = short(member);
+    const list = values.map((value) => `'${value}'`).join(', ');
+    if (operator === 'set') return `${name} IS NOT NULL`;
+    // As in Cube: what has no value is not equal to any.
+    if (operator === 'notEquals') return `(${name} NOT IN (${list}) OR ${name} IS NULL)`;
+    if (operator === 'equals') return `${name} IN (${list})`;
+    throw new Error(`no SQL for ${operator}`);
+  }
+  const measures = (query.measures ?? []).map((name) => `MEASURE(${short(name)})`);
+  const where = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : '';
+  const group = fields.length > 0 ? ` GROUP BY ${fields.map((_, at) => at + 1).join(', ')}` : '';
+  return `SELECT ${[...fields, ...measures].join(', ')} FROM ${view}${where}${group}`;
+}
+
+/** Rows of the SQL API: times as the other surfaces have them. */
+export function sqlRows(query: SemanticQuery, rows: readonly unknown[][]): unknown[][] {
+  const first = query.dimensions?.length ?? 0;
+  const last = first + (query.timeDimensions?.length ?? 0);
+  return rows.map((row) =>
+    row.map((value, at) =>
+      at >= first && at < last && value !== null
+        ? `${String(value).replace(' ', 'T')}.000`.replace(/(\.\d{3}).*$/, '$1')
+        : value,
+    ),
+  );
+}
