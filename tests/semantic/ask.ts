@@ -66,9 +66,10 @@ const scalar = (value: unknown): unknown =>
 
 const timeText = (value: string | null | undefined): string | null => value?.replace(/Z$/, '') ?? null;
 
-/** The same query on the SQL API. */
-export function sqlOf(query: SemanticQuery): string {
+/** The same query on the SQL API; null if its members are of several cubes. */
+export function sqlOf(query: SemanticQuery): string | null {
   const view = columnsOf(query)[0]!.split('.')[0]!;
+  if (columnsOf(query).some((name) => !name.startsWith(`${view}.`))) return null;
   const short = (member: string): string => `"${member.slice(view.length + 1)}"`;
   const fields = [
     ...(query.dimensions ?? []).map(short),
