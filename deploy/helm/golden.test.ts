@@ -62,7 +62,10 @@ describe.each(NAMES)('%s', (name) => {
       const role = deployment.metadata.labels['app.kubernetes.io/component'];
       const { ports, startupProbe, livenessProbe, readinessProbe, resources, args } = container(deployment);
       expect(args).toEqual(['up', '--roles', role]);
-      expect(ports).toEqual([{ name: 'http', containerPort: role === 'api' ? 7400 : 7480 }]);
+      expect(ports).toEqual([
+        { name: 'http', containerPort: role === 'api' ? 7400 : 7480 },
+        ...(name === 'keda' && role === 'api' ? [{ name: 'sql', containerPort: 7433 }] : []),
+      ]);
       expect([startupProbe, livenessProbe, readinessProbe].map((probe) => probe.httpGet)).toEqual([
         { path: '/healthz', port: 'http' },
         { path: '/healthz', port: 'http' },
@@ -86,7 +89,8 @@ describe.each(NAMES)('%s', (name) => {
       const found = deployments.filter((other) =>
         matches(service.spec.selector, other.spec.template.metadata.labels),
       );
-      expect(found.map((item) => item.metadata.name)).toEqual([service.metadata.name]);
+      const pods = service.metadata.name.replace(/-sql$/, '-api');
+      expect(found.map((item) => item.metadata.name)).toEqual([pods]);
     }
   });
 
@@ -182,6 +186,26 @@ test('keda: the number of sinks follows the lag of their group, nobody else sets
     tls: 'enable',
   });
   expect(one('keda', 'Ingress', '').spec.tls[0].secretName).toBe('hub-tls');
+});
+
+test('keda: the SQL API is served with a certificate, on a service of its own; elsewhere on none', () => {
+  const service = one('keda', 'Service', '-sql').spec;
+  expect(service).toMatchObject({ type: 'LoadBalancer', ports: [{ port: 7433, targetPort: 'sql' }] });
+  const api = one('keda', 'Deployment', '-api');
+  const env = Object.fromEntries(
+    container(api).env.map(({ name, value }: { name: string; value?: string }) => [name, value]),
+  );
+  expect(env).toMatchObject({
+    BAC_SQL_HOST: '0.0.0.0',
+    BAC_SQL_TLS_CERT_FILE: '/etc/bac-hub-sql/tls.crt',
+    BAC_SQL_TLS_KEY_FILE: '/etc/bac-hub-sql/tls.key',
+  });
+  expect(one('keda', 'NetworkPolicy', '-api').spec.ingress[0].ports).toContainEqual({
+    protocol: 'TCP',
+    port: 7433,
+  });
+  for (const name of ['default', 'canary', 'hpa'])
+    expect(of(name, 'Service').filter((item) => item.metadata.name.endsWith('-sql'))).toEqual([]);
 });
 
 test('hpa: an external metric sets the number of sinks; what is switched off is not there', () => {

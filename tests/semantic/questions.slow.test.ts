@@ -21,7 +21,7 @@ let db: pg.Client;
 let sql: pg.Client;
 
 beforeAll(async () => {
-  hub = await testHub({ args: [], env: { BAC_DEMO_ORDERS: '2000', BAC_DEMO_RATE: '5' } });
+  hub = await testHub({ args: [], env: { BAC_DEMO_ORDERS: '6000', BAC_DEMO_RATE: '5' } });
   db = new pg.Client({ connectionString: hub.postgresUrl });
   await db.connect();
   sql = new pg.Client(`postgresql://me:${hub.key}@${hub.addresses.sql}/bac`);

@@ -137,10 +137,22 @@ spec:
               value: /etc/bac-hub-keys/owner-key
             - name: BAC_METRICS_KEY_FILE
               value: /etc/bac-hub-keys/metrics-key
+            {{- if .root.Values.sql.tlsSecret }}
+            - name: BAC_SQL_HOST
+              value: 0.0.0.0
+            - name: BAC_SQL_TLS_CERT_FILE
+              value: /etc/bac-hub-sql/tls.crt
+            - name: BAC_SQL_TLS_KEY_FILE
+              value: /etc/bac-hub-sql/tls.key
+            {{- end }}
             {{- end }}
           ports:
             - name: http
               containerPort: {{ $port }}
+            {{- if and (eq .role "api") .root.Values.sql.tlsSecret }}
+            - name: sql
+              containerPort: 7433
+            {{- end }}
           startupProbe:
             httpGet: { path: /healthz, port: http }
             periodSeconds: 3
@@ -181,6 +193,11 @@ spec:
             - name: keys
               mountPath: /etc/bac-hub-keys
               readOnly: true
+            {{- if .root.Values.sql.tlsSecret }}
+            - name: sql-tls
+              mountPath: /etc/bac-hub-sql
+              readOnly: true
+            {{- end }}
             {{- end }}
             - name: state
               mountPath: /var/lib/bac-hub
@@ -205,6 +222,15 @@ spec:
             items:
               - { key: owner-key, path: owner-key }
               - { key: metrics-key, path: metrics-key }
+        {{- with .root.Values.sql.tlsSecret }}
+        - name: sql-tls
+          secret:
+            secretName: {{ . }}
+            defaultMode: 0440
+            items:
+              - { key: tls.crt, path: tls.crt }
+              - { key: tls.key, path: tls.key }
+        {{- end }}
         {{- end }}
         # Nothing in these outlives the pod: state is in the operational store, the log and the warehouse.
         - name: state
