@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { Advice } from '../../semantic/index.ts';
 import { columns } from '../../status/index.ts';
 import { connect, type HubOptions, withHub } from '../context.ts';
 import { print, printJson } from '../output.ts';
@@ -93,18 +94,6 @@ const rollupsCommand = (): Command =>
     print(columns([head, ...rows], [2, 3, 6]).join('\n'));
     for (const { name, error } of rollups) if (error) print(`${name}: ${error}`);
   });
-
-interface Advice {
-  readonly days: number;
-  readonly questions: number;
-  readonly proposals: readonly {
-    readonly name: string;
-    readonly yaml: string;
-    readonly questionsPerDay: number;
-    readonly rowsReadPerDay: number;
-    readonly rows: number | null;
-  }[];
-}
 
 const adviseCommand = (): Command =>
   withHub(
