@@ -1,12 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  // Its libraries load graphql as CommonJS, as Node does; a second copy as a module would not know its types.
-  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     include: ['**/*.slow.test.ts'],
     exclude: ['**/node_modules/**', '.bac/**'],
     globalSetup: ['tests/support/shelf.ts'],
+    // Node strips types itself: what is tested is loaded as it is run.
+    experimental: { viteModuleRunner: false },
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,

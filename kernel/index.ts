@@ -15,5 +15,6 @@ export * from './principal.ts';
 export { type AuditEntry, audit, auditSettled, pruneAudit } from './state/audit.ts';
 export { acquireLease, type Lease, type LeaseOptions, type LeaseTrouble } from './state/lease.ts';
 export { migrateState } from './state/migrate.ts';
+export { ignoreLostRace } from './state/race.ts';
 export { createRegistry } from './state/registry.ts';
 export * from './tables.ts';

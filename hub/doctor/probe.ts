@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Registry, TableEntry } from '#kernel';
+import { ignoreLostRace, type Registry, type TableEntry } from '#kernel';
 
 export const PROBE_SCHEMA = 'bac_probe';
 export const PROBE_TABLE = 'probe';
@@ -10,12 +10,12 @@ export async function ensureProbeTable(pool: Pool): Promise<void> {
     "SELECT to_regclass('bac_probe.probe') IS NOT NULL AS there",
   );
   if (rows[0]?.there) return;
-  await pool.query('CREATE SCHEMA IF NOT EXISTS bac_probe').catch(lostRace);
+  await pool.query('CREATE SCHEMA IF NOT EXISTS bac_probe').catch(ignoreLostRace);
   await pool
     .query(
       'CREATE TABLE IF NOT EXISTS bac_probe.probe (id text PRIMARY KEY, written_at timestamptz NOT NULL DEFAULT now())',
     )
-    .catch(lostRace);
+    .catch(ignoreLostRace);
 }
 
 /** Writes one row in a transaction of its own; older probes go with it, so the table stays small. */
@@ -32,8 +32,4 @@ export async function capturedProbe(registry: Registry): Promise<TableEntry | nu
   const entries = await registry.tables();
   const probes = entries.filter((entry) => entry.schema === PROBE_SCHEMA && entry.table === PROBE_TABLE);
   return probes.find((entry) => entry.state === 'streaming') ?? probes[0] ?? null;
-}
-
-function lostRace(error: { code?: string }): void {
-  if (!['23505', '42P06', '42P07'].includes(error.code ?? '')) throw error;
 }

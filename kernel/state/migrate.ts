@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { Pool, PoolClient } from 'pg';
 import { transientError } from '../errors.ts';
+import { ignoreLostRace } from './race.ts';
 
 /** A process that migrates holds the others off this long; renewed before each file. */
 const LEASE_SECONDS = 30;
@@ -46,7 +47,7 @@ async function bootstrap(client: PoolClient): Promise<void> {
     'ALTER TABLE bac.migrations ADD COLUMN IF NOT EXISTS files integer[]',
     'CREATE TABLE IF NOT EXISTS bac.migration_lease (one boolean PRIMARY KEY, holder text NOT NULL, expires_at timestamptz NOT NULL)',
   ])
-    await client.query(statement).catch(ignoreDuplicate);
+    await client.query(statement).catch(ignoreLostRace);
   await client.query('INSERT INTO bac.migrations VALUES (true, 0) ON CONFLICT DO NOTHING');
 }
 
@@ -101,9 +102,4 @@ async function run(client: PoolClient, files: readonly string[], folder: URL, ho
       throw error;
     }
   }
-}
-
-/** Two processes creating the same schema or table at once: the loser's error is fine. */
-function ignoreDuplicate(error: { code?: string }): void {
-  if (!['23505', '42P06', '42P07', '42701'].includes(error.code ?? '')) throw error;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { silentLogger } from '#kernel';
+import { type Appended, silentLogger } from '#kernel';
 import { eventually } from '#tests/eventually';
 import { testKafka } from '#tests/kafka';
 import { openKafkaLog } from './index.ts';
@@ -55,7 +55,14 @@ test('three brokers, two killed with -9 in turn under load: no acknowledged reco
   };
   await progressed();
   for (const broker of [1, 2]) {
+    const before = [...acknowledged];
     await kafka.kill(broker);
+    // Nothing to append is told the end by whoever leads now.
+    const ends = await Promise.all(
+      before.map((_, partition) => log.append([{ topic: 'load', partition, records: [] }])),
+    );
+    for (const [{ end, partition }] of ends as [Appended][])
+      expect(end).toBeGreaterThanOrEqual(before[partition]!);
     await progressed();
     await kafka.restart(broker);
     await progressed();

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Appended, HubError, Logger, LogRecord, TopicBatch } from '#kernel';
 import { HubError as LogError, userError } from '#kernel';
 import { encodeBatch, type ProducerIdentity, recordSize } from './batch.ts';
@@ -99,8 +100,7 @@ export function openProducer(brokers: Brokers, logger: Logger, deliveryTimeoutMs
   };
   const wait = (lane: Lane): void => {
     lane.failures += 1;
-    const pause = Math.min(LAST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** Math.min(lane.failures - 1, 6));
-    lane.timer = setTimeout(() => wake(lane), pause);
+    lane.timer = setTimeout(() => wake(lane), backOffMs(lane.failures));
   };
 
   /** Groups what is ready by leader; one request under way per broker, the next takes all that has come meanwhile. */
@@ -278,9 +278,8 @@ export function openProducer(brokers: Brokers, logger: Logger, deliveryTimeoutMs
     }
     lane.failingSince ??= performance.now();
     const known = kafkaError(error, brokers.names);
-    const code = codeOf(error);
-    const hopeless = known.disposition === 'user' || (known.code === 'INTERNAL' && code === null);
-    if (hopeless || performance.now() - lane.failingSince > deliveryTimeoutMs) giveUp(lane, known);
+    if (isHopeless(error, known) || performance.now() - lane.failingSince > deliveryTimeoutMs)
+      giveUp(lane, known);
     else wait(lane);
   };
   /** Nothing behind a batch whose fate is unknown may be stored before its sender knows. */
@@ -314,7 +313,23 @@ export function openProducer(brokers: Brokers, logger: Logger, deliveryTimeoutMs
     // All are waited for: a rejection of one must not leave another unheard.
     return Promise.all(promises).then((ends) => ({ topic, partition, end: ends.at(-1)! }));
   };
-  const endOf = async ({ topic, partition }: Lane): Promise<Appended> => {
+  /** Of an append without records; who leads now is looked for as long as for any other. */
+  const endOf = async (lane: Lane): Promise<Appended> => {
+    const since = performance.now();
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await askEnd(lane);
+      } catch (error) {
+        brokers.forget(lane.topic);
+        const known = kafkaError(error, brokers.names);
+        const isUnknown = known.code === 'LOG_TOPIC_UNKNOWN' || known.code === 'LOG_PARTITION_UNKNOWN';
+        const patienceMs = isUnknown ? UNKNOWN_GRACE_MS : isHopeless(error, known) ? 0 : deliveryTimeoutMs;
+        if (isClosed || performance.now() - since > patienceMs) throw known;
+      }
+      await pause(backOffMs(failures));
+    }
+  };
+  const askEnd = async ({ topic, partition }: Lane): Promise<Appended> => {
     if (brokers.leader(topic, partition) === undefined) await brokers.refresh([topic]);
     const count = brokers.partitions(topic);
     if (count === undefined) throw unknownTopic(topic);
@@ -347,6 +362,13 @@ export function openProducer(brokers: Brokers, logger: Logger, deliveryTimeoutMs
     },
   };
 }
+
+const backOffMs = (failures: number): number =>
+  Math.min(LAST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** Math.min(failures - 1, 6));
+
+/** Asking again changes nothing; `known` is what the log makes of the error. */
+const isHopeless = (error: unknown, known: HubError): boolean =>
+  known.disposition === 'user' || (known.code === 'INTERNAL' && codeOf(error) === null);
 
 function cut(records: readonly LogRecord[]): { records: readonly LogRecord[]; bytes: number }[] {
   const cuts: { records: readonly LogRecord[]; bytes: number }[] = [];
