@@ -107,6 +107,8 @@ export function bootstrap(args) {
   const env = {
     ...process.env,
     PATH: `${dirname(node)}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH ?? ''}`,
+    // What Node has compiled is kept: half of a command's time, and of each role's start, is compiling.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(modules, '.cache', 'node'),
   };
   const child =
     script === null

@@ -128,7 +128,7 @@ export async function world({
         () => `${name}.${table} does not stream`,
       );
     },
-    async settled(name, timeoutMs = 90_000) {
+    async settled(name, timeoutMs = 240_000) {
       const { rows } = await app.query<{ now: Date }>('SELECT clock_timestamp() AS now');
       let last = '';
       await eventually(

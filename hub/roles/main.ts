@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { HubError, toHubError } from '#kernel';
 import { readiness } from '../http/index.ts';
 import { runApi } from './api.ts';
@@ -30,6 +31,8 @@ async function main(name: RoleName, settings: RoleSettings): Promise<void> {
   const reporting = reportStats(context, name, role);
   answerProbes(context);
   say({ type: 'ready', facts: role.facts ?? {} });
+  // Node writes it at a proper end, which a role may not come to.
+  flushCompileCache();
   const reason = await Promise.race([stopping.promise, reporting.lost]);
   context.logger.info({ reason }, 'stopping');
   await reporting.stop();
