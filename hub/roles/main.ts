@@ -1,24 +1,22 @@
 import { flushCompileCache } from 'node:module';
 import { HubError, toHubError } from '#kernel';
-import { readiness } from '../http/index.ts';
-import { runApi } from './api.ts';
-import { runCapture } from './capture.ts';
+// Not by its index: most roles never need what the HTTP server stands on.
+import { readiness } from '../http/health.ts';
 import { openContext, type Role, type RoleContext } from './context.ts';
 import type { FromRole, ToRole } from './messages.ts';
 import type { RoleName, RoleSettings } from './settings.ts';
-import { runSink } from './sink.ts';
 import { reportStats } from './stats.ts';
-import { runWorker } from './worker.ts';
 
 /**
  * Entry of a role's process. Waits for its settings on the IPC channel, runs until SIGTERM or until
- * the channel closes (the supervisor died), then finishes what is under way.
+ * the channel closes (the supervisor died), then finishes what is under way. A role loads only its own
+ * code: that of the api is three times all the rest.
  */
-const ROLES: Readonly<Record<RoleName, (context: RoleContext) => Promise<Role>>> = {
-  capture: runCapture,
-  sink: runSink,
-  api: runApi,
-  worker: runWorker,
+const ROLES: Readonly<Record<RoleName, () => Promise<(context: RoleContext) => Promise<Role>>>> = {
+  capture: async () => (await import('./capture.ts')).runCapture,
+  sink: async () => (await import('./sink.ts')).runSink,
+  api: async () => (await import('./api.ts')).runApi,
+  worker: async () => (await import('./worker.ts')).runWorker,
 };
 
 async function main(name: RoleName, settings: RoleSettings): Promise<void> {
@@ -26,8 +24,9 @@ async function main(name: RoleName, settings: RoleSettings): Promise<void> {
   process.once('SIGTERM', () => stopping.resolve('SIGTERM'));
   process.once('SIGINT', () => {}); // the terminal's Ctrl-C reaches the whole group; the supervisor decides
   process.once('disconnect', () => stopping.resolve('supervisor gone'));
+  const run = await ROLES[name]();
   const context = await openContext(name, settings);
-  const role = await ROLES[name](context);
+  const role = await run(context);
   const reporting = reportStats(context, name, role);
   answerProbes(context);
   say({ type: 'ready', facts: role.facts ?? {} });
