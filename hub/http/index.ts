@@ -1,3 +1,3 @@
-export { type Readiness, readiness } from './health.ts';
+export type { Readiness } from './health.ts';
 export { createHttpServer } from './server.ts';
 export type { HubServices } from './services.ts';
