@@ -12,6 +12,8 @@ const logger = silentLogger();
 beforeAll(async () => {
   postgres = await testPostgres();
   pool = new pg.Pool({ connectionString: postgres.url });
+  // A connection that is still being closed hears that the server stops.
+  pool.on('error', () => undefined);
   await migrateState(pool);
 });
 afterAll(async () => {
