@@ -124,9 +124,11 @@ export const configSchema = z.strictObject({
       repair: z.boolean().default(true),
     })
     .prefault({}),
-  /** What one question to the semantic layer may cost. */
+  /** The semantic layer: a model of the company's own, and what one question may cost. */
   semantic: z
     .strictObject({
+      /** Folder with YAML files of cubes, views and metric tests of your own, over those that come with the product. */
+      modelDir: z.string().optional(),
       /** Most rows and bytes (uncompressed) it may read. */
       maxRowsRead: z.coerce.number().int().min(1).default(2_000_000_000),
       maxBytesRead: bytes(1024 * 1024 * MiB),
@@ -195,6 +197,7 @@ export const ENVIRONMENT: Readonly<Record<string, readonly [string, ...string[]]
   BAC_CLICKHOUSE_PASSWORD: ['clickhouse', 'password'],
   BAC_APPS_URL: ['apps', 'url'],
   BAC_APPS_WEBHOOKS_TO_PRIVATE: ['apps', 'webhooksToPrivate'],
+  BAC_SEMANTIC_MODEL_DIR: ['semantic', 'modelDir'],
   BAC_SEMANTIC_WARM: ['semantic', 'warm'],
   BAC_DEMO: ['demo', 'enabled'],
   BAC_LOG_PARTITIONS: ['log', 'partitions'],
@@ -282,7 +285,15 @@ function load(options: LoadOptions): { config: Config; given: Record<string, unk
   }
   const parsed = configSchema.safeParse(merged);
   if (!parsed.success) throw describe(parsed.error, file, line);
-  return { config: { ...parsed.data, stateDir: resolve(cwd, parsed.data.stateDir) }, given: merged };
+  const { stateDir, semantic } = parsed.data;
+  const folders = {
+    stateDir: resolve(cwd, stateDir),
+    semantic: {
+      ...semantic,
+      ...(semantic.modelDir === undefined ? {} : { modelDir: resolve(cwd, semantic.modelDir) }),
+    },
+  };
+  return { config: { ...parsed.data, ...folders }, given: merged };
 }
 
 /** The effective configuration for people: secrets replaced by `[secret]`. */

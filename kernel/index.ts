@@ -18,3 +18,4 @@ export { migrateState } from './state/migrate.ts';
 export { ignoreLostRace } from './state/race.ts';
 export { createRegistry } from './state/registry.ts';
 export * from './tables.ts';
+export { parseYaml, type YamlPath, type YamlProblem, type YamlSource } from './yaml-source.ts';

@@ -1,6 +1,8 @@
 import type { Pool } from 'pg';
 import { type ChangeLog, type Config, type Registry, toHubError, type Warehouse } from '#kernel';
+import type { Status } from '../status/index.ts';
 import { checkEnvironment } from './environment.ts';
+import { checkModels } from './model.ts';
 import { capturedProbe, ensureProbeTable, PROBE_SCHEMA, PROBE_TABLE } from './probe.ts';
 import { traceRow } from './trace.ts';
 import type { Check, Finding } from './types.ts';
@@ -11,6 +13,8 @@ export interface DoctorOptions {
   readonly registry: Registry;
   readonly log: ChangeLog;
   readonly warehouse: Warehouse;
+  /** What the api processes say of the semantic model. */
+  readonly model: () => Promise<Status['model']>;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly report: (finding: Finding & Readonly<Record<string, unknown>>) => void;
@@ -29,6 +33,8 @@ export async function runDoctor(options: DoctorOptions): Promise<{ ok: boolean }
   for (const check of await checkEnvironment(options.config, true)) report(check);
   for (const check of await checkParts(options)) report(check);
   if (!ok) return { ok };
+  // A model that is out of date does not keep rows from passing.
+  for (const check of checkModels(await options.model())) report(check);
   await ensureProbeTable(options.pool);
   const probe = await capturedProbe(options.registry);
   if (probe?.state !== 'streaming') {

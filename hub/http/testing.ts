@@ -76,6 +76,8 @@ export async function testHub(
     apps?: readonly App[];
     /** With the semantic layer. */
     semantic?: boolean;
+    /** A company's own model files. */
+    modelDir?: string;
   } = {},
 ): Promise<TestHub> {
   await using stack = new AsyncDisposableStack();
@@ -92,7 +94,13 @@ export async function testHub(
   const logger = silentLogger();
   const stateDir = mkdtempSync(join(tmpdir(), 'bac-test-hub-'));
   stack.defer(async () => rmSync(stateDir, { recursive: true, force: true }));
-  const config = configSchema.parse({ stateDir, http: { port: 0 }, sink: { minFlushMs: 5 } });
+  const { modelDir } = options;
+  const config = configSchema.parse({
+    stateDir,
+    http: { port: 0 },
+    sink: { minFlushMs: 5 },
+    semantic: { modelDir },
+  });
   const common = { pool, log, registry, logger, instance: 'test' };
   const sink = createSink({ ...common, warehouse, config: config.sink });
   const target = createSnapshotTarget({ warehouse, registry, logger });

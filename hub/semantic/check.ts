@@ -4,11 +4,11 @@ import { type CheckReport, checkModel, createCubeLayer, declaredRollups, type Mo
 export interface HubCheckOptions {
   readonly warehouse: Warehouse;
   readonly logger: Logger;
-  /** Tables, entities and curated files in force. */
+  /** Tables and entities in force, and the files to be looked at. */
   readonly input: ModelInput;
   readonly tests: readonly ModelFile[];
-  /** Files to be looked at beside those in force; one of the same name takes its place. */
-  readonly files?: readonly ModelFile[];
+  /** Names of files that come with the product. */
+  readonly product: ReadonlySet<string>;
 }
 
 /**
@@ -16,10 +16,7 @@ export interface HubCheckOptions {
  * against the warehouse, uncached, as somebody who sees everything.
  */
 export async function checkHubModel(options: HubCheckOptions): Promise<CheckReport> {
-  const { warehouse, logger, tests, files = [] } = options;
-  const names = new Set(files.map(({ fileName }) => fileName));
-  const curated = [...options.input.curated.filter(({ fileName }) => !names.has(fileName)), ...files];
-  const model = { ...options.input, curated };
+  const { warehouse, logger, tests, product, input: model } = options;
   const everything = everythingProfile(model.tables);
   let stamp = 0;
   const layer = createCubeLayer({
@@ -39,6 +36,7 @@ export async function checkHubModel(options: HubCheckOptions): Promise<CheckRepo
     return await checkModel({
       model,
       tests,
+      product,
       compile: async () => {
         await layer.meta(checker);
       },

@@ -6,7 +6,6 @@ import {
   type Config,
   everythingProfile,
   type Logger,
-  type ModelFile,
   type Registry,
   systemPrincipal,
   toHubError,
@@ -16,19 +15,18 @@ import {
   buildModel,
   type CheckReport,
   type CubeLayer,
+  type CubeStatus,
   createCubeLayer,
   createQueryLimits,
   declaredRollups,
   type ModelInput,
   Rollups,
-  readModelFiles,
-  readModelTests,
-  SHIPPED_MODEL,
 } from '#semantic';
 import { OPERATIONAL_SOURCE } from '../apps/index.ts';
 import { type Advice, adviseRollups } from './advise.ts';
 import { checkHubModel } from './check.ts';
 import { openClock } from './clock.ts';
+import { type CuratedFiles, type FolderStatus, openCuratedModel } from './curated.ts';
 import { openQuestionLog } from './questions.ts';
 import { rollupRight } from './rollups.ts';
 import { readTables } from './tables.ts';
@@ -67,8 +65,12 @@ export interface HubSemantic extends CubeLayer {
   warmUp(): void;
   /** Everything is read anew, and every model in use follows. */
   reload(): Promise<void>;
-  /** Checks the model in force, with these files in it, over the tables of this hub; see `checkHubModel`. */
-  check(files: readonly ModelFile[], tests: readonly ModelFile[]): Promise<CheckReport>;
+  /**
+   * Checks the model over the tables of this hub: the company's folder as it is now, or these files in its place; see
+   * `checkHubModel`.
+   */
+  check(instead?: CuratedFiles): Promise<CheckReport>;
+  status(): CubeStatus & { readonly folder: FolderStatus | null };
 }
 
 /** Opens the semantic layer. Nothing is read, and nothing of Cube loaded, before the first question. */
@@ -78,20 +80,21 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
   let following: Promise<void> | null = null;
   let again = false;
 
-  const read = async (): Promise<World> => {
+  const read = async (first: boolean): Promise<World> => {
     const tables = await readTables(options);
-    const curated = await readModelFiles(SHIPPED_MODEL);
-    clock.use(tables);
     const apps = options.apps();
+    const base = { tables, entities: describeEntities(apps), appsSource: OPERATIONAL_SOURCE };
+    const files = await curated.inForce(base, first);
+    clock.use(tables);
     return {
-      input: { tables, entities: describeEntities(apps), curated, appsSource: OPERATIONAL_SOURCE },
+      input: { ...base, curated: files },
       access: createWarehouseAccess({ apps, source: OPERATIONAL_SOURCE, tables }),
       everything: everythingProfile(tables),
       declared: null,
     };
   };
   const current = (): Promise<World> => {
-    world ??= read().catch((thrown) => {
+    world ??= read(true).catch((thrown) => {
       world = null;
       throw thrown;
     });
@@ -106,7 +109,7 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
         again = false;
         if (world === null) continue;
         try {
-          const next = await read();
+          const next = await read(false);
           world = Promise.resolve(next);
           await layer.refresh();
           rollups.reshaped();
@@ -144,6 +147,13 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
       logger.warn({ entity, profile: profile.id }, `not in the semantic layer for some roles: ${reason}`);
   };
 
+  const curated = await openCuratedModel({
+    folder: options.limits.modelDir,
+    logger,
+    compiles: (profile, source) => layer.compiles(profile, source),
+    // Whoever edits a model wants to know, whether or not somebody has asked yet.
+    onChange: () => void (world === null ? current().catch(() => {}) : follow()),
+  });
   const clock = await openClock({
     ...options,
     onReshaped: () => void follow(),
@@ -200,15 +210,14 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
       warmUp();
     },
     reload: follow,
-    check: async (files, tests) =>
-      checkHubModel({
-        warehouse: options.warehouse,
-        logger,
-        input: (await current()).input,
-        files,
-        tests: [...(await readModelTests(SHIPPED_MODEL)), ...tests],
-      }),
+    status: () => ({ ...layer.status(), folder: curated.status() }),
+    async check(instead) {
+      const { files, ...more } = await curated.newest(instead);
+      const input = { ...(await current()).input, curated: files };
+      return checkHubModel({ warehouse: options.warehouse, logger, input, ...more });
+    },
     async close() {
+      await curated.close();
       await clock.close();
       again = false;
       wanted = false;

@@ -4,6 +4,7 @@ import type { RoleRow, SourceRow, StateRows, TableRow } from './read-state.ts';
 import type {
   AppStatus,
   LagAlarm,
+  ModelLine,
   RoleStatus,
   RollupLine,
   SourceStatus,
@@ -152,6 +153,31 @@ export const assembleRollups = (rows: readonly RoleRow[]): RollupLine[] =>
     .filter(({ ageMs }) => ageMs <= SILENT_MS)
     .flatMap(({ data }) => data.semantic?.kept ?? [])
     .filter(({ state }) => state !== 'waiting');
+
+const NEXT = 'Run `bac model check`: it names file and line.';
+
+/** What api processes say of the model; the same of several is one line. */
+export function assembleModel(rows: readonly RoleRow[]): ModelLine[] {
+  const lines = rows
+    .filter(({ ageMs }) => ageMs <= SILENT_MS)
+    .flatMap(({ data: { semantic } }): ModelLine[] => {
+      const failed = (semantic?.models ?? []).flatMap(({ state, error }) =>
+        state === 'failed' && error !== null ? [{ message: error, next: NEXT }] : [],
+      );
+      return [
+        ...(semantic?.folder ? [semantic.folder] : []),
+        ...failed.map((problem) => ({
+          folder: null,
+          state: 'failed',
+          files: null,
+          since: null,
+          problems: [problem],
+        })),
+      ];
+    });
+  const told = new Map(lines.map((line) => [JSON.stringify({ ...line, since: null }), line]));
+  return [...told.values()];
+}
 
 export const assembleApps = (rows: StateRows['apps']): AppStatus[] =>
   rows.map(({ origin: _, ...row }) => ({ ...row, appliedAt: row.appliedAt?.toISOString() ?? null }));

@@ -9,7 +9,14 @@ import {
   usesKafka,
   type Warehouse,
 } from '#kernel';
-import { assembleApps, assembleRoles, assembleRollups, assembleSources, totalsOf } from './assemble.ts';
+import {
+  assembleApps,
+  assembleModel,
+  assembleRoles,
+  assembleRollups,
+  assembleSources,
+  totalsOf,
+} from './assemble.ts';
 import { EventFeed } from './events.ts';
 import { Rates } from './rates.ts';
 import { readState } from './read-state.ts';
@@ -141,6 +148,7 @@ export function createStatusCollector(options: StatusOptions): StatusCollector {
       sources,
       apps: assembleApps(state.apps),
       rollups: assembleRollups(state.roles),
+      model: assembleModel(state.roles),
       roles,
       log: {
         kind: usesKafka(config.log) ? 'kafka' : 'embedded',

@@ -33,6 +33,17 @@ const roleStatsSchema = z.looseObject({
           lastMs: z.number().nullable(),
         }),
       ),
+      models: z.array(z.object({ state: z.string(), error: z.string().nullable() })).catch([]),
+      folder: z
+        .object({
+          folder: z.string(),
+          state: z.string(),
+          files: z.number(),
+          since: z.string().nullable(),
+          problems: z.array(z.object({ message: z.string(), next: z.string() })),
+        })
+        .nullable()
+        .catch(null),
     })
     .optional()
     .catch(undefined),

@@ -206,6 +206,15 @@ test('the text form lines up, shows errors with their next step, and has no colo
       { name: 'sales.by_day', state: 'ready', error: null, lastMs: 12 },
       { name: 'sales.by_hour', state: 'failed', error: 'no room', lastMs: 12 },
     ],
+    model: [
+      {
+        folder: '/etc/model',
+        state: 'refused',
+        files: 2,
+        since: new Date(NOW - 60_000).toISOString(),
+        problems: [{ message: 'own.yaml:7: sales.revenue needs CUBE.totl', next: 'Did you mean total?' }],
+      },
+    ],
     roles: [
       {
         role: 'sink',
@@ -227,6 +236,9 @@ test('the text form lines up, shows errors with their next step, and has no colo
   expect(text).toContain('different 1,000, 3 h 0 min ago\n');
   expect(text).toMatch(/library +3 +2 +interrupted +1 min 0 s ago +ada\n {4}library: back to version 1/);
   expect(text).toMatch(/rollups +1 of 2 ready\n {2}sales.by_hour +failed +no room/);
+  expect(text).toContain(
+    'model      refused, what was in force for 1 min 0 s stays   /etc/model\n    own.yaml:7: sales.revenue needs CUBE.totl\n    Did you mean total?\n',
+  );
   expect(text).not.toContain('\u001b');
   const lines = text.split('\n').filter((line) => /^ {2}(table|public)/.test(line));
   expect(new Set(lines.slice(0, 3).map((line) => line.length)).size).toBe(1);

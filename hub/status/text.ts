@@ -12,6 +12,7 @@ const STATE_COLOUR: Readonly<Record<string, string>> = {
   up: 'good',
   ok: 'good',
   applied: 'good',
+  'in force': 'good',
   applying: 'warn',
   interrupted: 'warn',
   snapshotting: 'warn',
@@ -47,6 +48,7 @@ export function statusText(status: Status, { colour }: TextOptions): string {
   }
   if (status.apps.length > 0) lines.push('', ...appLines(status.apps, now, paint));
   if (status.rollups.length > 0) lines.push('', ...rollupLines(status.rollups, paint));
+  if (status.model.length > 0) lines.push('', ...modelLines(status.model, now, paint));
   lines.push('');
   const parts = [
     [
@@ -90,6 +92,28 @@ function rollupLines(rollups: Status['rollups'], paint: Paint): string[] {
           `  ${name}   ${paint(STATE_COLOUR[state], state)}${error ? `   ${error}` : ''}`,
       ),
   ];
+}
+
+/** Where the model's own folder is and since when it counts; what is wrong in it with file, line and next step. */
+function modelLines(model: Status['model'], now: number, paint: Paint): string[] {
+  return model.flatMap(({ folder, state, files, since, problems }) => {
+    const age = since === null ? '' : ` for ${formatDuration(Math.max(0, now - Date.parse(since)))}`;
+    const before =
+      since === null ? ', only the product’s own files count' : `, what was in force${age} stays`;
+    const what =
+      folder === null
+        ? `${paint('bad', 'does not compile')} as it should be now; the model before it, if any, answers`
+        : state === 'refused'
+          ? `${paint('bad', 'refused')}${before}   ${folder}`
+          : `${paint(STATE_COLOUR[state], state)}${age}   ${formatCount(files)} files   ${folder}`;
+    return [
+      `model      ${what}`,
+      ...problems.flatMap(({ message, next }) => [
+        ...message.split('\n').map((line) => `    ${line}`),
+        `    ${next}`,
+      ]),
+    ];
+  });
 }
 
 type Paint = (name: string | undefined, text: string) => string;

@@ -12,6 +12,8 @@ export interface Status {
   readonly apps: readonly AppStatus[];
   /** Of the process that keeps them. */
   readonly rollups: readonly RollupLine[];
+  /** The semantic model, as the api processes have it; the same of several is told once. */
+  readonly model: ModelLine[];
   readonly roles: readonly RoleStatus[];
   readonly log: {
     readonly kind: 'embedded' | 'kafka';
@@ -34,6 +36,19 @@ export interface RollupLine {
   readonly state: string;
   readonly error: string | null;
   readonly lastMs: number | null;
+}
+
+/** The company's folder of model files, or a model that is behind it. */
+export interface ModelLine {
+  /** The folder; null: a compiled model. */
+  readonly folder: string | null;
+  /** in force | refused | unread: of the folder; failed: what is served is older, or nothing is. */
+  readonly state: string;
+  readonly files: number | null;
+  /** Since when what is in force of the folder is. */
+  readonly since: string | null;
+  /** With file and line, and the next step. */
+  readonly problems: readonly { readonly message: string; readonly next: string }[];
 }
 
 interface HubStatus {

@@ -1,13 +1,13 @@
+import type { YamlSource } from '#kernel';
 import type { EntityModel } from './model.ts';
 import type { Report } from './problems.ts';
 import type { AppDefinition } from './schema/app.ts';
-import type { Source } from './source.ts';
 
 /**
  * Rows of a child table are read and written as their parent is. Permissions of its own can say which of
  * its fields are hidden, masked or not written, and nothing else.
  */
-export function checkChildPermissions(entity: EntityModel, source: Source, report: Report): void {
+export function checkChildPermissions(entity: EntityModel, source: YamlSource, report: Report): void {
   // The app's rules, which stand in where an entity has none of its own, are no mistake here.
   const own = (source.value as AppDefinition).entities[entity.name]?.permissions;
   if (!entity.owner || own === undefined) return;

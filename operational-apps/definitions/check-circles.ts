@@ -1,10 +1,10 @@
+import type { YamlPath } from '#kernel';
 import { parseExpression } from './expressions/parse.ts';
 import { ExpressionError } from './expressions/tree.ts';
 import { entityPathOf } from './expressions/types.ts';
 import type { App, EntityModel } from './model.ts';
 import type { Effect } from './model-behaviour.ts';
 import type { Apps } from './places.ts';
-import type { Path } from './source.ts';
 import { trailTo } from './trail.ts';
 
 /** Something that happens for certain once what it hangs on has happened. */
@@ -13,7 +13,7 @@ interface Link {
   readonly app: App;
   readonly entity: EntityModel;
   /** The effect, in its entity. */
-  readonly path: Path;
+  readonly path: YamlPath;
 }
 
 /**
@@ -23,7 +23,7 @@ interface Link {
  */
 export function effectCircles(
   apps: Apps,
-): { app: App; entity: EntityModel; path: Path; circle: readonly string[] }[] {
+): { app: App; entity: EntityModel; path: YamlPath; circle: readonly string[] }[] {
   const links = linksOf(apps);
   return [...links].flatMap(([start, list]) =>
     list.flatMap(({ to, app, entity, path }) => {
@@ -37,11 +37,11 @@ function linksOf(apps: Apps): Map<string, Link[]> {
   const links = new Map<string, Link[]>();
   for (const app of apps.values())
     for (const entity of app.entities) {
-      const add = (from: string, to: string, path: Path): void => {
+      const add = (from: string, to: string, path: YamlPath): void => {
         links.set(from, [...(links.get(from) ?? []), { to, app, entity, path }]);
       };
       const own = entityPathOf(entity);
-      const follow = (froms: readonly string[], effects: readonly Effect[], path: Path): void => {
+      const follow = (froms: readonly string[], effects: readonly Effect[], path: YamlPath): void => {
         for (const [at, effect] of effects.entries())
           for (const from of froms)
             for (const to of outcomes(apps, own, effect)) add(from, to, [...path, at]);

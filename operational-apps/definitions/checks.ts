@@ -1,3 +1,4 @@
+import type { YamlPath, YamlSource } from '#kernel';
 import { checkBehaviour } from './check-behaviour.ts';
 import { checkChildPermissions } from './check-child-permissions.ts';
 import { effectCircles } from './check-circles.ts';
@@ -17,11 +18,10 @@ import {
 } from './model.ts';
 import type { Problem, Report } from './problems.ts';
 import { BUILT_IN_ROLES } from './schema/permissions.ts';
-import type { Path, Source } from './source.ts';
 
 export interface Checked {
   readonly app: App;
-  readonly source: Source;
+  readonly source: YamlSource;
 }
 
 const RESERVED_APPS = new Set(['bac', 'public', 'information_schema', 'default', 'system']);
@@ -59,7 +59,7 @@ export function crossChecks(checked: readonly Checked[]): Problem[] {
       checkChildPermissions(entity, source, report);
     }
   }
-  const at = (app: App, entity: EntityModel, path: Path, message: string): void => {
+  const at = (app: App, entity: EntityModel, path: YamlPath, message: string): void => {
     const { source } = checked.find((one) => one.app === app)!;
     problems.push(source.problem(['entities', entity.name, ...path], message));
   };
@@ -123,7 +123,7 @@ function checkEntity(entity: EntityModel, app: App, report: Report): void {
 /** No two things of an entity may need the same column. */
 function checkColumns(entity: EntityModel, report: Report): void {
   const taken = new Map<string, string>(SYSTEM_COLUMNS.map((column) => [column, 'a column every table has']));
-  const take = (column: string, owner: string, path: Path): void => {
+  const take = (column: string, owner: string, path: YamlPath): void => {
     const before = taken.get(column);
     if (before) report(path, `needs column \`${column}\`, which is already ${before}`, 'key');
     else taken.set(column, owner);
@@ -142,7 +142,10 @@ function checkColumns(entity: EntityModel, report: Report): void {
 
 /** Rows that each need the other first could never be made. */
 function requiredCycles(checked: readonly Checked[], apps: ReadonlyMap<string, App>): Problem[] {
-  const edges = new Map<string, { to: string; app: App; source: Source; path: Path; child: boolean }[]>();
+  const edges = new Map<
+    string,
+    { to: string; app: App; source: YamlSource; path: YamlPath; child: boolean }[]
+  >();
   for (const { app, source } of checked) {
     for (const entity of app.entities) {
       const list = entity.fields.flatMap((field) => {

@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { userError } from '#kernel';
+import { parseYaml, userError } from '#kernel';
 import { crossChecks } from './checks.ts';
 import type { App } from './model.ts';
 import { invalidApps, type Problem } from './problems.ts';
 import { appSchema } from './schema/app.ts';
 import { schemaProblems } from './schema-problems.ts';
-import { parseSource } from './source.ts';
 import { toApp } from './to-app.ts';
 
 export interface AppFile {
@@ -23,7 +22,7 @@ export interface AppFile {
 export function parseApps(files: readonly AppFile[]): App[] {
   const problems: Problem[] = [];
   const checked = files.flatMap(({ file, content }) => {
-    const source = parseSource(file, content);
+    const source = parseYaml(file, content);
     problems.push(...source.problems);
     if (source.problems.length > 0) return [];
     const parsed = appSchema.safeParse(source.value ?? {});

@@ -1,14 +1,6 @@
-import { HubError } from '#kernel';
+import { HubError, type YamlProblem } from '#kernel';
 
-/** One thing wrong in one file. `line` and `column` count from 1. */
-export interface Problem {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  /** Where in the definition, e.g. `entities.order.fields.total`. */
-  readonly path: string;
-  readonly message: string;
-}
+export type Problem = YamlProblem;
 
 export const formatProblem = (problem: Problem): string =>
   `${problem.file}:${problem.line}:${problem.column}: ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`;

@@ -1,19 +1,19 @@
 import type { z } from 'zod';
+import type { YamlPath, YamlSource } from '#kernel';
 import { hint } from './hint.ts';
 import type { Problem } from './problems.ts';
 import { appSchema } from './schema/app.ts';
 import { EFFECT_KINDS, effectSchema } from './schema/effects.ts';
 import { FIELD_TYPES, fieldSchema } from './schema/fields.ts';
-import type { Path, Source } from './source.ts';
 
 type Issue = z.core.$ZodIssue;
 
 /** What the schema refuses, in the words of the vocabulary and with the nearest valid word. */
-export function schemaProblems(source: Source, error: z.ZodError): Problem[] {
+export function schemaProblems(source: YamlSource, error: z.ZodError): Problem[] {
   return error.issues.flatMap((issue) => translate(source, issue));
 }
 
-function translate(source: Source, issue: Issue, within?: 'effect'): Problem[] {
+function translate(source: YamlSource, issue: Issue, within?: 'effect'): Problem[] {
   const path = issue.path;
   if (path.at(-2) === 'effects' && !within) return effectProblems(source, path);
   if (issue.code === 'unrecognized_keys') {
@@ -44,7 +44,7 @@ function translate(source: Source, issue: Issue, within?: 'effect'): Problem[] {
 }
 
 /** An effect is known by its key (`set` is also a part of others): it is tried again as that kind alone. */
-function effectProblems(source: Source, path: Path): Problem[] {
+function effectProblems(source: YamlSource, path: YamlPath): Problem[] {
   const value = valueAt(source.value, path);
   const kind = EFFECT_KINDS.findLast((one) => Object.keys(Object(value)).includes(one));
   if (kind === undefined) return [source.problem(path, `an effect is one of ${EFFECT_KINDS.join(', ')}`)];
@@ -92,15 +92,15 @@ const article = (expected: string): string =>
     array: 'a list',
   })[expected] ?? expected;
 
-const isFieldPath = (path: Path): boolean =>
+const isFieldPath = (path: YamlPath): boolean =>
   path.length === 4 && path[0] === 'entities' && path[2] === 'fields';
 
-function keysAt(source: Source, path: Path): string[] {
+function keysAt(source: YamlSource, path: YamlPath): string[] {
   return [...new Set(shapesAt(appSchema, source.value, path).flatMap((shape) => Object.keys(shape)))];
 }
 
 /** The objects that may stand at `path`, found by walking the schema; a field's by its type. */
-function shapesAt(schema: z.core.$ZodType, value: unknown, path: Path): z.core.$ZodShape[] {
+function shapesAt(schema: z.core.$ZodType, value: unknown, path: YamlPath): z.core.$ZodShape[] {
   const def = (schema as z.core.$ZodTypes)._zod.def;
   switch (def.type) {
     case 'optional':
@@ -130,7 +130,7 @@ function shapesAt(schema: z.core.$ZodType, value: unknown, path: Path): z.core.$
   }
 }
 
-function valueAt(value: unknown, path: Path): unknown {
+function valueAt(value: unknown, path: YamlPath): unknown {
   let at = value;
   for (const step of path) at = (at as Record<PropertyKey, unknown> | null | undefined)?.[step];
   return at;

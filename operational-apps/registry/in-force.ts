@@ -1,7 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
-import { HubError } from '#kernel';
+import { HubError, parseYaml } from '#kernel';
 import { type App, type AppFile, formatProblem, type Problem, parseApps } from '../definitions/index.ts';
-import { parseSource } from '../definitions/source.ts';
 import { revisionInForce, versionsInForce } from './store.ts';
 import type { AppVersion, InForce } from './types.ts';
 
@@ -67,6 +66,6 @@ export function candidate(inForce: InForce, files: readonly AppFile[]): Candidat
 
 /** Name of the app a file defines; undefined where the file is too broken to tell: its checks name the place. */
 export function nameIn({ file, content }: AppFile): unknown {
-  const { value } = parseSource(file, content);
+  const { value } = parseYaml(file, content);
   return (value as { app?: { name?: unknown } } | null | undefined)?.app?.name;
 }

@@ -48,22 +48,48 @@ cubes:
     {
       kind: 'orphan',
       where: 'nothing',
+      at: 'a.yaml:8',
       message: 'needs crm_ordr, which is not there.',
       hint: 'Did you mean crm_order?',
     },
     {
       kind: 'orphan',
       where: 'sales.revenue',
+      at: 'a.yaml:6',
       message: 'needs CUBE.totl, which is not there.',
       hint: 'Did you mean total?',
     },
     {
       kind: 'orphan',
       where: 'sales.average',
+      at: 'a.yaml:7',
       message: 'needs sales.revenu, which is not there.',
       hint: undefined,
     },
   ]);
+});
+
+test('of the product’s own files, what follows from a table that is not captured is no finding', async () => {
+  const content = `
+cubes:
+  - { name: gone, extends: hr_person, measures: [{ name: heads, type: count }] }
+  - name: sales
+    extends: crm_order
+    joins: [{ name: gone, relationship: many_to_one, sql: "{CUBE}.owner = {gone}.id" }]
+    measures:
+      - { name: per_head, type: number, sql: "{count} / {gone.heads}" }
+      - { name: twice, type: number, sql: "2 * {per_head}" }
+      - { name: slip, type: sum, sql: "{CUBE}.totl" }
+views:
+  - { name: both, cubes: [{ join_path: sales, includes: [twice] }, { join_path: sales.gone, includes: [heads] }] }
+`;
+  const model: ModelInput = { ...shop, curated: [{ fileName: 'a.yaml', content }] };
+  const check = async (product: string[]) => {
+    const checked = { model, tests: [], compile: compiles, load: null, product: new Set(product) };
+    return (await checkModel(checked)).findings.map(({ where }) => where);
+  };
+  expect(await check(['a.yaml'])).toEqual(['sales.slip']);
+  expect(await check([])).toEqual(expect.arrayContaining(['gone', 'sales.per_head', 'sales.twice', 'both']));
 });
 
 test('clashes: two cubes, two members, a cube named as a table, a member named as a cube', async () => {
@@ -97,6 +123,15 @@ test('what cannot be read and what does not compile is told', async () => {
     load: null,
   });
   expect(failing.findings).toMatchObject([{ kind: 'compile', message: 'orders.x cannot be resolved' }]);
+  const placed = await checkModel({
+    model: of(
+      'cubes:\n  - name: sales\n    extends: crm_order\n    measures:\n      - { name: paid, type: cuont }',
+    ),
+    tests: [],
+    compile: () => Promise.reject(new Error('sales cube: "measures.paid.type" must be one of count, sum')),
+    load: null,
+  });
+  expect(placed.findings).toMatchObject([{ kind: 'compile', at: 'a.yaml:5' }]);
 });
 
 test('roll-ups: unknown members, measures that do not add up, times as dimensions, settings that are none', async () => {
@@ -139,9 +174,10 @@ cubes:
     compile: compiles,
     load: null,
   });
-  expect(unread.findings[0]!.message).toMatch(/segments/);
-  expect(unread.findings[0]!.message).toMatch(/granularity/);
-  expect(unread.findings[0]!.message).toMatch(/time_dimension/);
+  const said = unread.findings.map(({ at, message }) => `${at} ${message}`).join('\n');
+  expect(said).toMatch(/^a.yaml:\d+ .*segments/m);
+  expect(said).toMatch(/granularity/);
+  expect(said).toMatch(/time_dimension/);
 });
 
 test('metric tests: expected rows, equality of two queries, tolerance, and what cannot be asked', async () => {

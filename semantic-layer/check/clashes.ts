@@ -1,32 +1,41 @@
-import { addsRollups, type CuratedCube, type CuratedFile } from '../generate/curated.ts';
+import { type CuratedCube, type CuratedFile, isAddition } from '../generate/curated.ts';
+import { allPlaces } from '../generate/places.ts';
 import type { Finding } from './findings.ts';
 
 /**
  * Names that mean two things: two cubes or views of one name, two members of one cube, and a member named as a
  * cube, which Cube would take for a way to that cube wherever the member is referred to.
  */
-export function clashes(
-  files: readonly { readonly fileName: string; readonly file: CuratedFile }[],
-  base: readonly string[],
-): Finding[] {
+export function clashes(files: readonly CuratedFile[], base: readonly string[]): Finding[] {
+  const places = allPlaces(files);
+  const there = (name: string): string | undefined => places.get(name)?.join(' and ');
   const findings: Finding[] = [];
-  const places = new Map(base.map((name) => [name, 'the table of that name']));
-  const clash = (where: string, message: string, hint?: string): void => {
-    findings.push({ kind: 'clash', where, message, hint });
-  };
-  const cubes = new Set(base);
-  for (const { fileName, file } of files)
-    for (const { name } of [...file.cubes.filter((cube) => !addsRollups(cube)), ...file.views]) {
-      const other = places.get(name);
-      if (other !== undefined)
-        clash(name, `${fileName} and ${other} both define ${name}.`, 'Rename one of them.');
-      places.set(name, fileName);
+  const seen = new Set(base);
+  const twice = new Set<string>();
+  for (const file of files)
+    for (const { name } of [...file.cubes.filter((cube) => !isAddition(cube)), ...file.views]) {
+      if (seen.has(name)) twice.add(name);
+      seen.add(name);
     }
-  for (const { file } of files) for (const { name } of file.cubes) cubes.add(name);
-  for (const { fileName, file } of files)
+  for (const name of twice)
+    findings.push({
+      kind: 'clash',
+      where: name,
+      at: there(name),
+      message: base.includes(name)
+        ? `${name} is the cube of a table already.`
+        : `There are two cubes or views ${name}.`,
+      hint: base.includes(name)
+        ? 'Choose another name; without `extends` and `sql`, members are added to that cube.'
+        : 'Rename one of them.',
+    });
+  const cubes = new Set([...base, ...files.flatMap((file) => file.cubes.map(({ name }) => name))]);
+  for (const file of files)
     for (const cube of file.cubes)
-      for (const [name, message] of memberClashes(cube, cubes))
-        clash(`${cube.name}.${name}`, `${fileName}: ${message}`);
+      for (const [name, message] of memberClashes(cube, cubes)) {
+        const where = `${cube.name}.${name}`;
+        findings.push({ kind: 'clash', where, at: there(where), message });
+      }
   return findings;
 }
 

@@ -1,12 +1,14 @@
 import { nearest } from '#kernel';
 import type { Cube, Loss, Model } from '../generate/index.ts';
+import type { Places } from '../generate/places.ts';
 import type { Finding } from './findings.ts';
 
 /** What a model has lost with everything visible: its column, member or cube is gone or was never there. */
-export const orphans = (losses: readonly Loss[], model: Model): Finding[] =>
+export const orphans = (losses: readonly Loss[], model: Model, places: Places): Finding[] =>
   losses.map(({ cube, member, missing }) => ({
     kind: 'orphan',
     where: member === null ? cube : `${cube}.${member}`,
+    at: places.get(member === null ? cube : `${cube}.${member}`)?.[0],
     message: `needs ${missing}, which is not there.`,
     hint: hintFor(cube, missing, model),
   }));

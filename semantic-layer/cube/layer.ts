@@ -9,6 +9,7 @@ import {
   type SemanticQuery,
   type Warehouse,
 } from '#kernel';
+import type { ModelInput } from '../generate/index.ts';
 import { type Admit, Runner, type Statement, type TableClock } from '../results/index.ts';
 import type { Candidate, QuestionLog, Rollups } from '../rollups/index.ts';
 import { type Answer, Answers, freshnessOf, rollupsOf } from './answers.ts';
@@ -92,6 +93,8 @@ export interface CubeLayer extends SemanticLayer {
   warm(principal: Principal): Promise<void>;
   /** Roll-ups of the profile's model from which the question could be answered, in the order of its files. */
   rollupsFor(profile: AccessProfile, query: SemanticQuery): Promise<readonly Candidate[]>;
+  /** Rejects with what Cube says if a model of these files and tables does not compile; nothing is put in force. */
+  compiles(profile: AccessProfile, source: ModelInput): Promise<void>;
   /** Tables, definitions or curated files have changed. */
   refresh(): Promise<void>;
   status(): CubeStatus;
@@ -338,6 +341,7 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
       });
     },
 
+    compiles: (profile, source) => cube().models.compiles(profile, source),
     refresh: async () => {
       await loaded?.models.refresh();
     },

@@ -74,6 +74,16 @@ export class Models {
     throw slot.error ?? invalid('no model');
   }
 
+  /**
+   * Whether the model of this source compiles, without putting it in force; if it is, that costs nothing more. Errors:
+   * what Cube says.
+   */
+  async compiles(profile: AccessProfile, source: ModelInput): Promise<void> {
+    const owner = this.#ownerOf(profile);
+    const made = await this.#planner.call('compile', owner, matterOf(source, profile), null);
+    if (made) this.#retire(made);
+  }
+
   /** Tables, definitions or curated files have changed: resolves once every model that is in use follows. */
   async refresh(): Promise<void> {
     await Promise.all([...this.#slots.values()].map((slot) => this.#compile(slot)));
@@ -88,6 +98,10 @@ export class Models {
       compiledAt: current?.compiledAt.toISOString() ?? null,
       compileMs: current?.compileMs ?? null,
     }));
+  }
+
+  #ownerOf({ id }: AccessProfile): string {
+    return `${this.#layer}/${id}`;
   }
 
   #open(profile: AccessProfile): Slot {
@@ -132,9 +146,13 @@ export class Models {
     const started = performance.now();
     try {
       const source = await this.#source(profile);
-      const owner = `${this.#layer}/${profile.id}`;
       const known = slot.current?.version ?? null;
-      const made = await this.#planner.call('compile', owner, matterOf(source, profile), known);
+      const made = await this.#planner.call(
+        'compile',
+        this.#ownerOf(profile),
+        matterOf(source, profile),
+        known,
+      );
       slot.error = null;
       if (!made) return;
       const compileMs = Math.round(performance.now() - started);
@@ -149,9 +167,10 @@ export class Models {
     }
   }
 
-  /** What runs under the old model ends within its time limit; then it is let go. */
-  #retire(model: Model): void {
+  /** What runs under the old model ends within its time limit; then it is let go, unless it has come back. */
+  #retire(model: Pick<Model, 'key'>): void {
     setTimeout(() => {
+      if ([...this.#slots.values()].some(({ current }) => current?.key === model.key)) return;
       this.#planner.call('forget', model.key).catch(() => {}); // it went with the thread
     }, RETIRE_MS).unref();
   }

@@ -1,6 +1,8 @@
-import { type AccessProfile, userError, type WarehouseTable } from '#kernel';
-import { addsRollups, type CuratedCube, type CuratedFile } from './curated.ts';
+import { type AccessProfile, HubError, type WarehouseTable } from '#kernel';
+import { type CuratedCube, type CuratedFile, isAddition } from './curated.ts';
 import { governed } from './governed.ts';
+import { ownReads } from './own-reads.ts';
+import { allPlaces, type Places } from './places.ts';
 import type { Loss } from './prune.ts';
 import type { Cube, Model, View } from './types.ts';
 
@@ -22,9 +24,11 @@ export function assemble(
   const losses: Loss[] = [];
   const cubes = new Map(input.base.map((cube) => [cube.name, cube]));
   const topics = new Map(input.base.map((cube) => [cube.name, topicOf(cube)]));
-  const added = files.flatMap((file) => file.cubes.filter(addsRollups));
-  let waiting = files.flatMap((file) => file.cubes.filter((cube) => !addsRollups(cube)));
-  refuseClashes(waiting, files, cubes);
+  const added = files.flatMap((file) => file.cubes.filter(isAddition));
+  let waiting = files.flatMap((file) => file.cubes.filter((cube) => !isAddition(cube)));
+  const places = allPlaces(files);
+  refuseClashes(waiting, files, cubes, places);
+  refuseOwnReads(files, input, places);
   // A cube may extend a curated one of any file: those that can be made are made until none is left.
   for (;;) {
     const ready = waiting.filter((cube) => cube.extends === undefined || cubes.has(cube.extends));
@@ -38,10 +42,10 @@ export function assemble(
     waiting = waiting.filter((cube) => !ready.includes(cube));
   }
   for (const cube of waiting) losses.push({ cube: cube.name, member: null, missing: cube.extends! });
-  for (const { name, pre_aggregations: more } of added) {
-    const cube = cubes.get(name);
-    if (cube) cubes.set(name, { ...cube, pre_aggregations: merge(cube.pre_aggregations, more) });
-    else losses.push({ cube: name, member: null, missing: name });
+  for (const more of added) {
+    const cube = cubes.get(more.name);
+    if (cube) cubes.set(more.name, enlarged(cube, more, places));
+    else losses.push({ cube: more.name, member: null, missing: more.name });
   }
   const views: readonly View[] = files.flatMap((file) => file.views);
   return { model: { cubes: [...cubes.values()], views }, losses };
@@ -53,13 +57,60 @@ function refuseClashes(
   curated: readonly CuratedCube[],
   files: readonly CuratedFile[],
   base: ReadonlyMap<string, Cube>,
+  places: Places,
 ): void {
   const seen = new Set(base.keys());
   for (const { name } of [...curated, ...files.flatMap((file) => file.views)]) {
-    if (seen.has(name))
-      throw userError('MODEL_CLASH', `There are two cubes or views ${name}.`, 'Rename one of them.');
+    if (seen.has(name)) {
+      const other = base.has(name) ? ', beside the one of the table' : '';
+      throw refusal(
+        'MODEL_CLASH',
+        places.get(name),
+        `there are two cubes or views ${name}${other}.`,
+        'Rename one of them.',
+      );
+    }
     seen.add(name);
   }
+}
+
+function refusal(code: string, places: readonly string[] = [], what: string, next: string): HubError {
+  const at = places.join(' and ');
+  return new HubError(code, `${at}: ${what}`, { next, disposition: 'user', details: { at, what } });
+}
+
+function refuseOwnReads(files: readonly CuratedFile[], { tables }: AssembleInput, places: Places): void {
+  const databases = tables.map(({ database }) => database);
+  for (const file of files)
+    for (const { where, what } of ownReads(file, databases))
+      throw refusal(
+        'MODEL_UNGOVERNED',
+        places.get(where),
+        `${where} reads ${what} by itself, where no rule on rows would hold.`,
+        'Extend the cube of the table, or read it as {cube(column, column)}.',
+      );
+}
+
+/** Members that a cube is given from outside are new ones: what it has keeps its meaning. */
+function enlarged(cube: Cube, more: CuratedCube, places: Places): Cube {
+  const parts = (one: Cube | CuratedCube) => [...one.dimensions, ...one.measures, ...one.segments];
+  const has = new Set([...parts(cube), ...cube.joins, ...cube.pre_aggregations].map(({ name }) => name));
+  for (const { name } of [...parts(more), ...more.joins, ...more.pre_aggregations])
+    if (has.has(name))
+      throw refusal(
+        'MODEL_CLASH',
+        places.get(`${cube.name}.${name}`),
+        `${cube.name} has a ${name} already.`,
+        `Choose another name, or extend ${cube.name} in a cube of its own.`,
+      );
+  return {
+    ...cube,
+    joins: [...cube.joins, ...more.joins],
+    dimensions: [...cube.dimensions, ...more.dimensions],
+    measures: [...cube.measures, ...more.measures],
+    segments: [...cube.segments, ...more.segments],
+    pre_aggregations: [...cube.pre_aggregations, ...more.pre_aggregations],
+  };
 }
 
 function extended(cube: CuratedCube, base: Cube): Cube {

@@ -1,6 +1,6 @@
-import { parse } from 'yaml';
 import { z } from 'zod';
-import { type ModelFile, userError } from '#kernel';
+import { HubError, type ModelFile, parseYaml } from '#kernel';
+import { type Places, placesOf } from './places.ts';
 
 const name = z.string().regex(/^[a-z_][a-z0-9_]*$/i, 'letters, digits and underscores only');
 const meta = z.record(z.string(), z.unknown()).optional();
@@ -28,22 +28,23 @@ const preAggregation = z.strictObject({
 interface Shaped {
   readonly extends?: unknown;
   readonly sql?: unknown;
+  readonly title?: unknown;
+  readonly description?: unknown;
+  readonly public?: unknown;
+  readonly meta?: unknown;
+  readonly joins: readonly unknown[];
+  readonly dimensions: readonly unknown[];
+  readonly measures: readonly unknown[];
+  readonly segments: readonly unknown[];
   readonly pre_aggregations: readonly unknown[];
-  readonly [part: string]: unknown;
 }
 
-/** A generated cube, or one of another file, is given roll-ups under its own name. */
-export function addsRollups({
-  extends: base,
-  sql,
-  pre_aggregations: added,
-  name: _,
-  ...rest
-}: Shaped): boolean {
-  const more = Object.values(rest).some(
-    (part) => part !== undefined && !(Array.isArray(part) && part.length === 0),
-  );
-  return base === undefined && sql === undefined && added.length > 0 && !more;
+/** Gives members or roll-ups to the cube of its name: a generated one, or one of another file. */
+export function isAddition(cube: Shaped): boolean {
+  const { joins, dimensions, measures, segments, pre_aggregations } = cube;
+  const more = [joins, dimensions, measures, segments, pre_aggregations].some(({ length }) => length > 0);
+  const own = [cube.extends, cube.sql, cube.title, cube.description, cube.public, cube.meta];
+  return more && own.every((part) => part === undefined);
 }
 
 const cube = z
@@ -70,8 +71,8 @@ const cube = z
     pre_aggregations: z.array(preAggregation).default([]),
   })
   .refine(
-    (one) => (one.extends === undefined) !== (one.sql === undefined) || addsRollups(one),
-    'a cube has either extends or sql; without both, it adds pre_aggregations to the cube of that name and nothing else',
+    (one) => (one.extends === undefined) !== (one.sql === undefined) || isAddition(one),
+    'a cube has either extends or sql; without both, it adds members or pre_aggregations to the cube of that name, and says nothing else of it',
   );
 const include = z.union([
   name,
@@ -103,33 +104,44 @@ const view = z.strictObject({
 const file = z.strictObject({ cubes: z.array(cube).default([]), views: z.array(view).default([]) });
 
 export type CuratedCube = z.infer<typeof cube>;
-export type CuratedFile = z.infer<typeof file>;
+export interface CuratedFile extends z.infer<typeof file> {
+  readonly fileName: string;
+  readonly places: Places;
+}
+
+/** One thing that is wrong with a file, and its line. */
+export interface FileProblem {
+  /** `sales.yaml:12`. */
+  readonly at: string;
+  readonly message: string;
+}
 
 /**
- * One file of curated YAML: Cube's own vocabulary, checked. Errors: MODEL_INVALID (user) with file and place.
+ * One file of curated YAML: Cube's own vocabulary, checked. Errors: MODEL_INVALID (user) with the line of everything
+ * that is wrong, in `details.problems`, too.
  */
 export function parseCurated({ fileName, content }: ModelFile): CuratedFile {
-  let data: unknown;
-  try {
-    data = parse(content, { maxAliasCount: 0 });
-  } catch (error) {
-    throw invalid(`${fileName}: ${(error as Error).message}`);
-  }
-  const result = file.safeParse(data ?? {});
-  if (result.success) return result.data;
+  const source = parseYaml(fileName, content);
+  if (source.problems.length > 0)
+    throw invalid(source.problems.map(({ line, message }) => ({ at: `${fileName}:${line}`, message })));
+  const data = source.value ?? {};
+  const result = file.safeParse(data);
+  if (result.success) return { ...result.data, fileName, places: placesOf(source, result.data) };
   throw invalid(
-    result.error.issues
-      .map((issue) => `${fileName}: ${placeOf(data, issue.path)}: ${issue.message}`)
-      .join('\n'),
+    result.error.issues.map((issue) => {
+      const key = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+      const { line } = source.problem([...issue.path, ...key], '', 'key');
+      return { at: `${fileName}:${line}`, message: `${placeOf(data, issue.path)}: ${issue.message}` };
+    }),
   );
 }
 
-const invalid = (message: string): Error =>
-  userError(
-    'MODEL_INVALID',
-    message,
-    'Correct the file; semantic-layer/README.md describes what it may say.',
-  );
+const invalid = (problems: readonly FileProblem[]): HubError =>
+  new HubError('MODEL_INVALID', problems.map(({ at, message }) => `${at}: ${message}`).join('\n'), {
+    next: 'Correct the file; semantic-layer/README.md describes what it may say.',
+    disposition: 'user',
+    details: { problems },
+  });
 
 /** `cubes.orders.measures.revenue.sql` instead of `cubes.0.measures.3.sql`. */
 function placeOf(data: unknown, path: readonly PropertyKey[]): string {

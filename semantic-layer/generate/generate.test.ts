@@ -143,7 +143,67 @@ test('two cubes of a name, and files that say what there is not, are refused wit
     return () => buildModel({ ...shop, curated: [{ fileName: 'a.yaml', content }] }, everything);
   };
   expect(of('cubes: [{ name: crm_order, extends: crm_order }]')).toThrow('two cubes or views crm_order');
-  expect(of('cubes: [{ name: x, extends: crm_order, measure: [] }]')).toThrow(/a\.yaml: cubes\.x.*measure/);
+  expect(of('cubes: [{ name: x, extends: crm_order, measure: [] }]')).toThrow(/a\.yaml:1: cubes\.x.*measure/);
   expect(of('cubes: [{ name: x }]')).toThrow('either extends or sql');
   expect(of('cubes: {')).toThrow('a.yaml');
+});
+
+test('a cube is given members from another file, which are new ones, and keeps what it has', () => {
+  const more = (content: string) => ({
+    ...input,
+    curated: [...curated, { fileName: 'own.yaml', content }],
+  });
+  const { model, losses } = buildModel(
+    more('cubes:\n  - name: sales\n    measures:\n      - { name: net, type: sum, sql: "{CUBE}.total" }'),
+    everything,
+  );
+  expect(losses).toEqual([]);
+  const sales = model.cubes.find(({ name }) => name === 'sales')!;
+  expect(sales.measures.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['count', 'revenue', 'average', 'net']),
+  );
+  expect(
+    model.cubes.find(({ name }) => name === 'crm_order')!.measures.map(({ name }) => name),
+  ).not.toContain('net');
+  expect(() =>
+    buildModel(more('cubes:\n- name: sales\n  measures:\n  - { name: revenue, type: count }'), everything),
+  ).toThrow('own.yaml:4 and shop.yaml:8: sales has a revenue already.');
+  expect(() => buildModel(more('cubes:\n\n- { name: buyers, extends: crm_order }'), everything)).toThrow(
+    'shop.yaml:12 and own.yaml:3: there are two cubes or views buyers.',
+  );
+});
+
+test.each([
+  ['sql: "SELECT id FROM DB.order_"', 'DB.order_'],
+  ['sql: "SELECT 1 AS id FROM (SELECT 1) AS a, `DB` . `order_` AS b"', 'DB . order_'],
+  ['sql: "SELECT \'--\' AS id FROM DB.order_"', 'DB.order_'],
+  ['sql: "SELECT 1 /* it\'s */ AS id FROM \\"DB\\".order_ -- \'"', 'DB.order_'],
+  ["sql: \"SELECT id FROM merge('DB', 'order')\"", 'merge(...)'],
+  ['sql: "SELECT run AS id FROM bac_rollups.builds"', 'bac_rollups.builds'],
+  [
+    'extends: crm_order, measures: [{ name: m, type: max, sql: "(SELECT max(total) FROM DB.order_)" }]',
+    'DB.order_',
+  ],
+  [
+    'extends: crm_order, measures: [{ name: m, type: count, filters: [{ sql: "{CUBE}.id IN DB.order_" }] }]',
+    'DB.order_',
+  ],
+])('SQL that reads a table by itself would know no rule on rows and is refused: %s', (cube, what) => {
+  const { database } = shop.tables[0]!;
+  const content = `cubes:\n  - { name: x, ${cube.replaceAll('DB', database)} }`;
+  expect(() => buildModel({ ...shop, curated: [{ fileName: 'own.yaml', content }] }, everything)).toThrow(
+    new RegExp(`own.yaml:2: x\\S* reads ${what.replaceAll('DB', database).replace(/\W/g, '\\$&')} by`),
+  );
+});
+
+test('what only looks like a table is none: strings, comments, references, names of columns', () => {
+  const { database } = shop.tables[0]!;
+  const content = `
+cubes:
+  - name: x
+    sql: "SELECT id, '${database}.orders' AS note, a.status FROM {crm_order(id, status)} AS a -- ${database}.orders"
+    measures: [{ name: m, type: sum, title: "${database}.orders", sql: "{${database}.n}" }]`;
+  expect(() =>
+    buildModel({ ...shop, curated: [{ fileName: 'own.yaml', content }] }, everything),
+  ).not.toThrow();
 });

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addSource } from '#cdc';
@@ -24,7 +27,22 @@ import { startSql } from '../../hub/sql/index.ts';
  * let it: every role of both tenants, every cube and member, REST, GraphQL and SQL, against expectations written
  * by hand (`vault.ts`).
  */
-const vault = vaultHub({ semantic: true });
+const folder = mkdtempSync(join(tmpdir(), 'bac-test-model-'));
+writeFileSync(
+  join(folder, 'own.yaml'),
+  `cubes:
+  - name: own_deals
+    extends: vault_deal
+    measures: [{ name: margins, type: sum, sql: "{CUBE}.margin" }]
+  - name: vault_deal
+    measures: [{ name: amounts, type: sum, sql: "{CUBE}.amount" }]
+  - name: own_names
+    sql: SELECT id, name FROM {vault_deal(id, name)}
+    dimensions: [{ name: id, type: number, sql: "{CUBE}.id", primary_key: true, public: true }]
+    measures: [{ name: named, type: count }]
+`,
+);
+const vault = vaultHub({ semantic: true, modelDir: folder });
 const { rest, seen, clean } = vault;
 let sql: SqlApi;
 /** What the administrator's model has: `cube.member`. */
@@ -75,7 +93,10 @@ beforeAll(async () => {
     return ENTITIES.every((entity) => members.includes(`${cubeOf(entity)}.count`)) ? true : undefined;
   }, 60_000);
 }, 240_000);
-afterAll(() => sql?.close());
+afterAll(async () => {
+  await sql?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const membersOf = (meta: Answer): string[] =>
   (meta.json.cubes ?? []).flatMap(
@@ -113,6 +134,25 @@ describe.each(CASES)('$role of $tenant', ({ role, tenant }) => {
         if (mayDo(role, entity, 'read') && fieldRight(role, entity, field) === 'hidden')
           expect(meta.text, `${entity}.${field}`).not.toContain(`.${field}`);
     cleanOfAll(meta);
+  });
+
+  test('the company’s own cubes hold the same rules', async () => {
+    const measured = async (member: string): Promise<number | null> => {
+      const { status, json } = await load(role, tenant, { measures: [member] });
+      return status === 200 ? Number(json.data[0]?.[member] ?? 0) : null;
+    };
+    const rows = seen(role, tenant, 'deal');
+    const reads = mayDo(role, 'deal', 'read');
+    const total = (field: 'margin' | 'amount'): number | null =>
+      reads && fieldRight(role, 'deal', field) === 'full'
+        ? rows.reduce((sum, row) => sum + Number(row[field]), 0)
+        : null;
+    const near = (value: number | null): unknown => (value === null ? null : expect.closeTo(value, 4));
+    expect(await measured('own_deals.count')).toBe(reads ? rows.length : null);
+    expect(await measured('own_deals.margins')).toEqual(near(total('margin')));
+    expect(await measured('vault_deal.amounts')).toEqual(near(total('amount')));
+    const named = reads && fieldRight(role, 'deal', 'name') === 'full';
+    expect(await measured('own_names.named')).toBe(named ? rows.length : null);
   });
 
   test.each(ENTITIES)('%s: counts, groups and rows are those of the rules', async (entity) => {

@@ -190,7 +190,9 @@ test('bac model check: the shipped model and its metric tests hold; what is wron
       'cubes: [{ name: mine, extends: commerce_order, measures: [{ name: x, type: sum, sql: "{CUBE}.totl" }] }]',
     );
     const { code, stdout } = await hub.bac('model', 'check', folder);
-    expect(stdout).toContain('orphan   mine.x: needs CUBE.totl, which is not there. Did you mean total?');
+    expect(stdout).toContain(
+      'orphan   mine.yaml:1: mine.x: needs CUBE.totl, which is not there. Did you mean total?',
+    );
     expect(code).toBe(1);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -10,7 +10,7 @@ interface Report {
   readonly views: number;
   readonly measures: number;
   readonly tests: number;
-  readonly findings: readonly { kind: string; where: string; message: string; hint?: string }[];
+  readonly findings: readonly { kind: string; where: string; at?: string; message: string; hint?: string }[];
 }
 
 export const modelCommand = (): Command =>
@@ -28,7 +28,7 @@ const checkCommand = (): Command =>
       )
       .argument(
         '[folder]',
-        'YAML files to check beside those in force; a file of the same name takes its place',
+        'YAML files to check in the place of the hub’s own folder (semantic.modelDir); those of the product stay',
       )
       .option('--json', 'print one JSON document')
       .addHelpText('after', '\nExamples:\n  bac model check\n  bac model check ./metrics --json'),
@@ -37,8 +37,10 @@ const checkCommand = (): Command =>
     const report = await connect(options).post<Report>('/api/v1/model/check', body);
     if (!report.ok) process.exitCode = 1;
     if (options.json) return printJson(report);
-    for (const { kind, where, message, hint } of report.findings)
-      print(`${kind.padEnd(8)} ${where}: ${message}${hint ? ` ${hint}` : ''}`);
+    for (const { kind, where, at, message, hint } of report.findings) {
+      const place = at === undefined ? where : at.startsWith(`${where}:`) ? at : `${at}: ${where}`;
+      print(`${kind.padEnd(8)} ${place}: ${message}${hint ? ` ${hint}` : ''}`);
+    }
     const { cubes, views, measures, tests } = report;
     print(
       report.ok

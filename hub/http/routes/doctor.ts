@@ -17,7 +17,13 @@ export function doctorRoutes(context: RouteContext): Route[] {
       contentType: 'application/x-ndjson',
       handle: ({ body, reply }) =>
         answerLines(reply, context.streams, (line, signal) =>
-          runDoctor({ ...context, timeoutMs: body.timeoutMs, signal, report: line }),
+          runDoctor({
+            ...context,
+            model: async () => (await context.collector.status()).model,
+            timeoutMs: body.timeoutMs,
+            signal,
+            report: line,
+          }),
         ),
     }),
   ];

@@ -1,18 +1,19 @@
 import { z } from 'zod';
-import { type ModelFile, userError } from '#kernel';
+import { userError } from '#kernel';
 import type { CheckReport, Rollups } from '#semantic';
+import type { CuratedFiles } from '../../semantic/index.ts';
 import { type Route, route } from '../route.ts';
 
 const file = z.strictObject({ fileName: z.string().max(200), content: z.string().max(500_000) });
 const body = z.object({
-  files: z.array(file).max(100).default([]),
-  tests: z.array(file).max(100).default([]),
+  files: z.array(file).max(200).optional(),
+  tests: z.array(file).max(200).default([]),
 });
 
 export interface ModelChecker {
   readonly rollups: Rollups;
   advise(): Promise<unknown>;
-  check(files: readonly ModelFile[], tests: readonly ModelFile[]): Promise<CheckReport>;
+  check(instead?: CuratedFiles): Promise<CheckReport>;
 }
 
 /** The semantic model, for those who look after it. */
@@ -27,7 +28,7 @@ export function modelRoutes(semantic: ModelChecker | null): Route[] {
       scope: 'admin',
       body,
       answer:
-        'ok, counts and findings: files that cannot be read, clashes, orphans, what does not compile, failed tests.',
+        'The company’s folder as it is now, or `files` in its place. ok, counts and findings with file and line: files that cannot be read, clashes, orphans, what does not compile, failed tests.',
       async handle({ body: { files, tests } }) {
         // It compiles a model beside the one that serves: one at a time is enough of that.
         if (checking)
@@ -38,7 +39,7 @@ export function modelRoutes(semantic: ModelChecker | null): Route[] {
           );
         checking = true;
         try {
-          return await semantic.check(files, tests);
+          return await semantic.check(files && { files, tests });
         } finally {
           checking = false;
         }

@@ -27,6 +27,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
       key: {{ .key }}
 {{- end }}
 
+{{/* ConfigMap with the company's own model files; empty: there are none. */}}
+{{- define "bac-hub.model" -}}
+{{- if .Values.model.configMap }}{{ .Values.model.configMap }}{{ else if .Values.model.files }}{{ include "bac-hub.name" . }}-model{{ end }}
+{{- end }}
+
 {{/*
 A deployment of one role. Arguments: root, role, name (of the deployment), track (stable | canary), tag,
 replicas (null: left to an autoscaler), strategy.
@@ -137,6 +142,10 @@ spec:
               value: /etc/bac-hub-keys/owner-key
             - name: BAC_METRICS_KEY_FILE
               value: /etc/bac-hub-keys/metrics-key
+            {{- if include "bac-hub.model" .root }}
+            - name: BAC_SEMANTIC_MODEL_DIR
+              value: /etc/bac-hub-model
+            {{- end }}
             {{- if .root.Values.sql.tlsSecret }}
             - name: BAC_SQL_HOST
               value: 0.0.0.0
@@ -193,6 +202,12 @@ spec:
             - name: keys
               mountPath: /etc/bac-hub-keys
               readOnly: true
+            {{- if include "bac-hub.model" .root }}
+            # The whole map and no single file of it: only so does a change reach the pod.
+            - name: model
+              mountPath: /etc/bac-hub-model
+              readOnly: true
+            {{- end }}
             {{- if .root.Values.sql.tlsSecret }}
             - name: sql-tls
               mountPath: /etc/bac-hub-sql
@@ -222,6 +237,11 @@ spec:
             items:
               - { key: owner-key, path: owner-key }
               - { key: metrics-key, path: metrics-key }
+        {{- with include "bac-hub.model" .root }}
+        - name: model
+          configMap:
+            name: {{ . }}
+        {{- end }}
         {{- with .root.Values.sql.tlsSecret }}
         - name: sql-tls
           secret:

@@ -42,7 +42,7 @@ export interface Vault {
 }
 
 /** A hub that serves the vault, for the tests of one file; what it gives is there once they run. */
-export function vaultHub(options: { readonly semantic?: boolean } = {}): Vault {
+export function vaultHub(options: { readonly semantic?: boolean; readonly modelDir?: string } = {}): Vault {
   let hub: TestHub;
   let facts: Facts;
   const keys = new Map<string, string>();

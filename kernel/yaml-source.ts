@@ -1,22 +1,31 @@
 import { isAlias, isMap, isPair, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
-import type { Problem } from './problems.ts';
 
-export type Path = readonly PropertyKey[];
+export type YamlPath = readonly PropertyKey[];
+
+/** One thing wrong in one file. `line` and `column` count from 1. */
+export interface YamlProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** Where in it, e.g. `entities.order.fields.total`. */
+  readonly path: string;
+  readonly message: string;
+}
 
 /** A YAML file as data that still knows where each part of it stands. */
-export interface Source {
+export interface YamlSource {
   readonly file: string;
   readonly value: unknown;
   /** Syntax errors and repeated keys. */
-  readonly problems: readonly Problem[];
+  readonly problems: readonly YamlProblem[];
   /**
    * A problem at `path`, or at its nearest ancestor that is in the file. `at: 'key'` points to the
    * key itself, 'value' (default) to what it holds.
    */
-  problem(path: Path, message: string, at?: 'key' | 'value'): Problem;
+  problem(path: YamlPath, message: string, at?: 'key' | 'value'): YamlProblem;
 }
 
-export function parseSource(file: string, content: string): Source {
+export function parseYaml(file: string, content: string): YamlSource {
   const counter = new LineCounter();
   const document = parseDocument(content, { lineCounter: counter, prettyErrors: false });
   const place = (offset: number) => {
@@ -30,7 +39,7 @@ export function parseSource(file: string, content: string): Source {
     message:
       error.code === 'DUPLICATE_KEY' ? 'the same name is given twice in one place' : firstLine(error.message),
   }));
-  const offsetOf = (path: Path, at: 'key' | 'value'): number => {
+  const offsetOf = (path: YamlPath, at: 'key' | 'value'): number => {
     let node: unknown = document.contents;
     let offset = startOf(node) ?? 0;
     for (const [index, step] of path.entries()) {
