@@ -169,7 +169,7 @@ test('a cube is given members from another file, which are new ones, and keeps w
     buildModel(more('cubes:\n- name: sales\n  measures:\n  - { name: revenue, type: count }'), everything),
   ).toThrow('own.yaml:4 and shop.yaml:8: sales has a revenue already.');
   expect(() => buildModel(more('cubes:\n\n- { name: buyers, extends: crm_order }'), everything)).toThrow(
-    'shop.yaml:12 and own.yaml:3: there are two cubes or views buyers.',
+    'own.yaml:3 and shop.yaml:11: there are two cubes or views buyers.',
   );
 });
 

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { userError } from '#kernel';
+import { type ModelFile, userError } from '#kernel';
 import type { CheckReport, Rollups } from '#semantic';
-import type { CuratedFiles } from '../../semantic/index.ts';
 import { type Route, route } from '../route.ts';
 
 const file = z.strictObject({ fileName: z.string().max(200), content: z.string().max(500_000) });
@@ -13,7 +12,10 @@ const body = z.object({
 export interface ModelChecker {
   readonly rollups: Rollups;
   advise(): Promise<unknown>;
-  check(instead?: CuratedFiles): Promise<CheckReport>;
+  check(instead?: {
+    readonly files: readonly ModelFile[];
+    readonly tests: readonly ModelFile[];
+  }): Promise<CheckReport>;
 }
 
 /** The semantic model, for those who look after it. */
