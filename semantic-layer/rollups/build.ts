@@ -1,7 +1,7 @@
 import { chTable, HubError, type Warehouse } from '#kernel';
 import { OUT_OF_RANGE } from './buckets.ts';
 import { type Definition, loadAll } from './definition.ts';
-import { readCovered, readMarks, writeBuild } from './store.ts';
+import { readBuilds, readCovered, readMarks, writeBuild } from './store.ts';
 import {
   type Build,
   bucketOfRow,
@@ -77,6 +77,7 @@ export async function build(work: Work, definition: Definition): Promise<Build> 
     await command(insertLog(prefix, run, block, buckets));
     const made: Build = { rollup: name, hash, run, prefix, tables };
     await work.fenced(() => writeBuild(warehouse, made));
+    if ((await readBuilds(warehouse)).get(name)?.run !== run) throw overtaken(name);
     return made;
   } catch (thrown) {
     for (const sql of dropTables(prefix)) await warehouse.command(sql).catch(() => {}); // swept later otherwise
@@ -154,8 +155,14 @@ export async function refresh(work: Work, definition: Definition, build: Build):
     await warehouse.command(insertRows(definition, build.prefix, loadAll(definition, rows), run), settings);
   }
   await work.fenced(() => warehouse.command(insertLog(build.prefix, run, block, buckets), { signal }));
+  if ((await readCovered(warehouse, build.prefix))?.run !== run) throw overtaken(build.rollup);
   return { covered: { run, block, at: new Date().toISOString() }, buckets: buckets.length };
 }
+
+const overtaken = (name: string): HubError =>
+  new HubError('ROLLUP_OVERTAKEN', `Another process has kept ${name} meanwhile.`, {
+    disposition: 'transient',
+  });
 
 /** A table is another one, or rows of a joined one have changed: no bucket is known for them. */
 export const moved = ({ tables }: Build, now: readonly TableMark[]): boolean =>

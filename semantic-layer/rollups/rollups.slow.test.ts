@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SemanticQuery } from '#kernel';
 import { type TestClickHouse, testClickHouse } from '#tests/clickhouse';
 import { eventually } from '#tests/eventually';
-import { CUSTOMERS, openWorld, person, SETUP, table, type World } from './testing/world.ts';
+import { CUSTOMERS, ORDER_COLUMNS, openWorld, person, SETUP, table, type World } from './testing/world.ts';
 
 let engine: TestClickHouse;
 let world: World;
@@ -247,22 +247,7 @@ test('a table of another shape, or read anew, is asked raw until its roll-ups ar
     }, 20_000);
   };
   await warehouse.command("ALTER TABLE shop.orders ADD COLUMN gift String DEFAULT 'no' AFTER weight");
-  await world.reshape([
-    table('orders', {
-      id: 'id',
-      tenant_id: 'text',
-      owner: 'uuid',
-      status: 'text',
-      note: 'text?',
-      customer_id: 'id',
-      amount: 'money',
-      discount: 'money?',
-      weight: 'float',
-      gift: 'text',
-      placed_at: 'time?',
-    }),
-    CUSTOMERS,
-  ]);
+  await world.reshape([table('orders', { ...ORDER_COLUMNS, gift: 'text' }), CUSTOMERS]);
   await rebuilt('another shape');
   await warehouse.command('CREATE TABLE shop.orders__g2 AS shop.orders');
   await warehouse.command(

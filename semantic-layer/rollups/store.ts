@@ -54,13 +54,24 @@ export async function readBuilds(warehouse: Warehouse): Promise<Map<string, Buil
 
 /** Takes a build out of use: until another one is made, the roll-up answers nothing. */
 export const takeOut = (warehouse: Warehouse, build: Build): Promise<void> =>
-  writeBuild(warehouse, { ...build, prefix: '' });
+  insertBuild(warehouse, { ...build, prefix: '' }, '1');
 
-/** Puts a build in use, in one step. An empty prefix: none is in use. */
+/**
+ * Puts a build in use, in one step. Nothing happens if a later one is there, or if its tables are not: whoever made the
+ * one, or dropped the others as nobody's, has taken the roll-up over.
+ */
 export const writeBuild = (warehouse: Warehouse, build: Build): Promise<void> =>
+  insertBuild(
+    warehouse,
+    build,
+    `(SELECT max(run) FROM ${BUILDS} WHERE rollup = {rollup:String}) < {run:UInt64}
+     AND (SELECT count() FROM system.tables WHERE database = 'bac_rollups' AND startsWith(name, {prefix:String} || '__')) = 3`,
+  );
+
+const insertBuild = (warehouse: Warehouse, build: Build, condition: string): Promise<void> =>
   warehouse.command(
     `INSERT INTO ${BUILDS} (rollup, hash, run, prefix, tables)
-     SELECT {rollup:String}, {hash:String}, {run:UInt64}, {prefix:String}, {tables:String}`,
+     SELECT {rollup:String}, {hash:String}, {run:UInt64}, {prefix:String}, {tables:String} WHERE ${condition}`,
     { params: { ...build, tables: JSON.stringify(build.tables) } },
   );
 

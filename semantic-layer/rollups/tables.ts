@@ -90,10 +90,14 @@ export const insertKeys = (definition: Definition, prefix: string, block: string
 export const insertRows = (definition: Definition, prefix: string, load: string, run: string): string =>
   `INSERT INTO ${dataTable(prefix)} SELECT ${columnList(definition)}, ${bucketOf(chIdent(definition.timeAlias), definition.unit)} AS __bucket, toUInt64(${run}) AS __run FROM (${load})`;
 
-/** One block, hence one part: it is there as a whole or not at all. */
+/**
+ * One block, hence one part: it is there as a whole or not at all. Nothing if a later refresh is there already: whoever
+ * made that has taken the roll-up over.
+ */
 export const insertLog = (prefix: string, run: string, block: string, buckets: readonly number[]): string =>
   `INSERT INTO ${logTable(prefix)} (bucket, run, block)
-   SELECT arrayJoin([${[MARK, ...buckets].join(', ')}]), ${run}, ${block}`;
+   SELECT arrayJoin([${[MARK, ...buckets].join(', ')}]), ${run}, ${block}
+   WHERE (SELECT max(run) FROM ${logTable(prefix)}) < ${run}`;
 
 /**
  * Buckets of all rows that were stored after `block`: where they are and where they were. A scalar: evaluated once in

@@ -55,7 +55,7 @@ export function table(name: string, columns: Readonly<Record<string, string>>): 
   };
 }
 
-export const ORDERS = table('orders', {
+export const ORDER_COLUMNS = {
   id: 'id',
   tenant_id: 'text',
   owner: 'uuid',
@@ -66,7 +66,8 @@ export const ORDERS = table('orders', {
   discount: 'money?',
   weight: 'float',
   placed_at: 'time?',
-});
+};
+export const ORDERS = table('orders', ORDER_COLUMNS);
 export const CUSTOMERS = table('customers', { id: 'id', region: 'text' });
 
 export const SETUP = [
