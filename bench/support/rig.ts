@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -12,6 +12,8 @@ import { openLog } from '#stream';
 /** The parts of a hub in processes of their own, as `bac up` starts them, under a benchmark's control. */
 export interface Rig extends AsyncDisposable {
   readonly dir: string;
+  /** The company's model folder: empty. */
+  readonly modelDir: string;
   readonly url: string;
   readonly pool: pg.Pool;
   readonly warehouse: Warehouse;
@@ -49,7 +51,14 @@ export async function openRig(
   pool.on('error', () => {}); // the rig is being torn down
   await migrateState(pool);
   const warehouse = createWarehouse({ url: clickhouse.url, user: 'bac', password, log: logger });
-  const env = { BAC_LOG_LEVEL: process.env.BAC_LOG_LEVEL ?? 'warn', BAC_HTTP_PORT: '0', BAC_SQL_PORT: '0' };
+  const modelDir = join(dir, 'model');
+  mkdirSync(modelDir);
+  const env = {
+    BAC_LOG_LEVEL: process.env.BAC_LOG_LEVEL ?? 'warn',
+    BAC_HTTP_PORT: '0',
+    BAC_SQL_PORT: '0',
+    BAC_SEMANTIC_MODEL_DIR: modelDir,
+  };
   const config = loadConfig({
     cwd: dir,
     env: {
@@ -67,6 +76,7 @@ export async function openRig(
   });
   return {
     dir,
+    modelDir,
     url: postgres.url,
     pool,
     warehouse,
