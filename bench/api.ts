@@ -2,8 +2,10 @@ import pg from 'pg';
 import { demoApps, fillDemo, shippedFiles } from '#apps';
 import { createApiKey } from '#hub';
 import { systemPrincipal } from '#kernel';
-import { type Client, httpClient, type Shot } from './support/http-client.ts';
-import { latenciesOf, oneByOne, openLoop, summary } from './support/http-load.ts';
+import { graphql, type Ids, pick, SORTS } from './support/api-mix.ts';
+import { type Client, httpClient } from './support/http-client.ts';
+import { latenciesOf, oneByOne, summary } from './support/http-load.ts';
+import { mixedLoad } from './support/load-thread.ts';
 import { openRig, peakMemoryMiB, type Rig } from './support/rig.ts';
 
 /** Each can be measured without the others. */
@@ -47,8 +49,6 @@ entities:
 `;
 /** Each sees one item of so many. */
 const SELLERS = 50;
-/** Fields whose lists are asked for, forward and backward. */
-const SORTS = ['id', 'name', 'amount', 'quantity', 'kind', 'due_on', 'placed_at', 'created_at'];
 
 /**
  * The apps' API: mixed reads and writes over GraphQL and REST at a steady rate, single reads beside a bare query of
@@ -68,7 +68,7 @@ export async function benchApi({
   const url = `http://127.0.0.1:${(api.facts as { port: number }).port}`;
   await applyApps(rig, url);
   await fillItems(rig, rows);
-  const clientOf = async (user: string, role: string): Promise<Client> => {
+  const headersOf = async (user: string, role: string): Promise<Record<string, string>> => {
     const key = await createApiKey(rig.pool, {
       tenant: TENANT,
       user,
@@ -76,19 +76,23 @@ export async function benchApi({
       attributes: {},
       scopes: ['read', 'write'],
     });
-    return httpClient(url, { authorization: `Bearer ${key}` });
+    return { authorization: `Bearer ${key}` };
   };
-  const client = await clientOf('bench@aurora.example', 'admin');
+  const clientOf = async (user: string, role: string): Promise<Client> =>
+    httpClient(url, await headersOf(user, role));
+  const headers = await headersOf('bench@aurora.example', 'admin');
+  const client = httpClient(url, headers);
   const seller = await clientOf('seller7@aurora.example', 'seller');
   const agent = await clientOf('agent@aurora.example', 'agent');
   try {
     const ids = await idsOf(rig);
     // Warms code, caches and connections: at a lower rate fewer would be opened than the load then needs.
-    await openLoop(client, rate, 5, mixed(ids));
+    const load = { url, headers, rate, ids };
+    const mixed = await mixedLoad({ ...load, warmSeconds: 5, seconds: wants('mixed') ? seconds : 1 });
     return {
       benchmark: 'api',
+      ...(wants('mixed') ? { mixed } : {}),
       ...(wants('reads') ? { singleReads: await singleReads(rig, client, ids) } : {}),
-      ...(wants('mixed') ? { mixed: await openLoop(client, rate, seconds, mixed(ids)) } : {}),
       ...(wants('lists')
         ? {
             lists: await lists(client, rows),
@@ -136,12 +140,6 @@ async function fillItems(rig: Rig, rows: number): Promise<void> {
   await rig.pool.query('CHECKPOINT');
 }
 
-interface Ids {
-  readonly accounts: readonly string[];
-  readonly orders: readonly string[];
-  readonly items: number;
-}
-
 async function idsOf(rig: Rig): Promise<Ids> {
   const of = async (table: string): Promise<string[]> => {
     const { rows } = await rig.pool.query<{ id: string }>(
@@ -154,62 +152,6 @@ async function idsOf(rig: Rig): Promise<Ids> {
   return { accounts: await of('crm.account'), orders: await of('commerce.order'), items: rows[0]!.n };
 }
 
-const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)]!;
-
-const graphql = (query: string, variables: object): Shot => ({
-  method: 'POST',
-  path: '/graphql',
-  body: JSON.stringify({ query, variables }),
-});
-
-const ORDER = `query Order($id: ID!) { commerceOrder(id: $id) { id number status total placed_at
-  customer { id name } lines { title quantity net } } }`;
-const ACCOUNTS = `query Accounts($region: String) { crmAccounts(first: 25, sort: [created_at_desc], filter: { region: { eq: $region } }) {
-  nodes { id number name status owner { name } } pageInfo { endCursor } } }`;
-/** Six reads to one write, over both surfaces. */
-function mixed(ids: Ids): () => { kind: string; shot: Shot } {
-  const kinds: readonly (readonly [string, number, () => Shot])[] = [
-    ['graphql order with lines', 3, () => graphql(ORDER, { id: pick(ids.orders) })],
-    ['graphql account list', 2, () => graphql(ACCOUNTS, { region: pick(['DE', 'FR', 'ES', 'IT', 'NL']) })],
-    ['rest account', 3, () => ({ method: 'GET', path: `/api/v1/records/crm/account/${pick(ids.accounts)}` })],
-    [
-      'rest item list',
-      2,
-      () => ({ method: 'GET', path: `/api/v1/records/bench/item?sort=-${pick(SORTS.slice(1))}&first=25` }),
-    ],
-    [
-      'rest item update',
-      1,
-      () => ({
-        method: 'PATCH',
-        path: `/api/v1/records/bench/item/${1 + Math.floor(Math.random() * ids.items)}`,
-        body: JSON.stringify({ quantity: Math.floor(Math.random() * 1000) }),
-      }),
-    ],
-    [
-      'graphql create',
-      1,
-      () =>
-        graphql(CREATE_ITEM, {
-          input: {
-            seller: '1',
-            name: 'new item',
-            amount: '12.50',
-            quantity: 3,
-            kind: 'a',
-            placed_at: new Date().toISOString(),
-          },
-        }),
-    ],
-  ];
-  const bag = kinds.flatMap(([kind, weight, make]) => Array.from({ length: weight }, () => ({ kind, make })));
-  return () => {
-    const { kind, make } = pick(bag);
-    return { kind, shot: make() };
-  };
-}
-
-const CREATE_ITEM = 'mutation Add($input: BenchItemCreateInput!) { createBenchItem(input: $input) { id } }';
 const ACCOUNT_QUERY = 'query One($id: ID!) { crmAccount(id: $id) { id number name status region currency } }';
 
 /**

@@ -5,8 +5,9 @@ import { type KafkaCluster, startKafka } from '#deploy/kafka';
 import { silentLogger } from '#kernel';
 import { measureFreshness } from './freshness.ts';
 import { drainSlot } from './support/drain.ts';
+import { median } from './support/figures.ts';
 import { createOrders, runMix, TABLES } from './support/orders.ts';
-import { median, openRig, peakMemoryMiB } from './support/rig.ts';
+import { openRig, peakMemoryMiB } from './support/rig.ts';
 import { captureBench, currentLsn, type Engine, setPaused, waitForWatermark } from './support/source.ts';
 
 export interface CdcOptions {

@@ -1,5 +1,6 @@
+import { percentile } from './support/figures.ts';
 import { createOrders, ORDER_ROW, TABLES } from './support/orders.ts';
-import { openRig, peakMemoryMiB, percentile, type Rig } from './support/rig.ts';
+import { openRig, peakMemoryMiB, type Rig } from './support/rig.ts';
 import { captureBench } from './support/source.ts';
 
 export interface FreshnessOptions {

@@ -20,7 +20,7 @@ import {
   generateModel,
   Rollups,
 } from '#semantic';
-import { percentile } from './support/rig.ts';
+import { percentile } from './support/figures.ts';
 
 export interface RollupsOptions {
   readonly rows?: number;

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApiKey } from '#hub';
 import { systemPrincipal } from '#kernel';
+import { percentile } from './support/figures.ts';
 import { type Client, httpClient, type Shot } from './support/http-client.ts';
 import { oneByOne, openLoop } from './support/http-load.ts';
-import { openRig, peakMemoryMiB, percentile, type Rig } from './support/rig.ts';
+import { openRig, peakMemoryMiB, type Rig } from './support/rig.ts';
 import { captureBench } from './support/source.ts';
 
 const PARTS = ['uncached', 'dashboard', 'cached', 'freshness'];

@@ -1,5 +1,6 @@
+import { median } from './support/figures.ts';
 import { createOrders, ORDER_ROW } from './support/orders.ts';
-import { median, openRig, peakMemoryMiB } from './support/rig.ts';
+import { openRig, peakMemoryMiB } from './support/rig.ts';
 import { captureBench } from './support/source.ts';
 
 export interface SnapshotOptions {

@@ -1,5 +1,5 @@
+import { percentile } from './figures.ts';
 import type { Client, Shot } from './http-client.ts';
-import { percentile } from './rig.ts';
 
 export interface LoadResult {
   readonly asked: number;

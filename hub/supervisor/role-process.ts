@@ -14,6 +14,13 @@ const NODE_FLAGS = [
   '--max-semi-space-size=6',
   '--expose-gc', // see bufferPassed
 ];
+/**
+ * The api answers many at once: what they hold outlives a small young space and then waits for the whole heap to be
+ * marked, by default by four threads that take the cores from the one that answers. Later flags win.
+ */
+const FLAGS_OF: Partial<Record<RoleName, readonly string[]>> = {
+  api: ['--max-semi-space-size=32', '--v8-pool-size=1'],
+};
 /** A role asked to stop gets this long before it is killed; every step is idempotent. */
 const STOP_MS = 8_000;
 /** A role that takes longer to say whether it is ready is not. */
@@ -47,7 +54,7 @@ export function startRole(
   logs: Writable,
   signal?: AbortSignal,
 ): Promise<RoleProcess> {
-  const child = spawn(process.execPath, [...NODE_FLAGS, ENTRY, name], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, ...(FLAGS_OF[name] ?? []), ENTRY, name], {
     env: { ...environment(), MALLOC_ARENA_MAX: '2' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
