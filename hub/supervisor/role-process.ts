@@ -19,7 +19,7 @@ const NODE_FLAGS = [
  * marked, by default by four threads that take the cores from the one that answers. Later flags win.
  */
 const FLAGS_OF: Partial<Record<RoleName, readonly string[]>> = {
-  api: ['--max-semi-space-size=32', '--v8-pool-size=1'],
+  api: ['--min-semi-space-size=32', '--max-semi-space-size=32', '--v8-pool-size=1'],
 };
 /** A role asked to stop gets this long before it is killed; every step is idempotent. */
 const STOP_MS = 8_000;
