@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { userError } from './errors.ts';
 import { auditSchema, identitySchema, limitsSchema, proxySchema } from './identity-config.ts';
 import { kafkaSchema } from './kafka-config.ts';
 import { nearest } from './nearest.ts';
 import { sqlSchema } from './sql-config.ts';
+import { parseYaml } from './yaml-source.ts';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 const bytes = (fallback: number) => z.coerce.number().int().positive().default(fallback);
@@ -339,24 +339,15 @@ export function publicConfig(config: Config): Config {
 type Line = (path: readonly PropertyKey[]) => number | null;
 
 function readYaml(file: string): { value: unknown; line: Line } {
-  const counter = new LineCounter();
-  const document = parseDocument(readFileSync(file, 'utf8'), { lineCounter: counter });
-  const problem = document.errors[0];
-  if (problem) {
-    const at = counter.linePos(problem.pos[0]).line;
-    throw userError('CONFIG_INVALID', `${file}:${at}: ${problem.message.split('\n')[0]}`, 'Mend the YAML.');
-  }
-  const line: Line = (path) => {
-    for (let length = path.length; length > 0; length -= 1) {
-      const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-      const pair = isMap(parent)
-        ? parent.items.find((item) => isScalar(item.key) && item.key.value === path[length - 1])
-        : undefined;
-      if (isScalar(pair?.key) && pair.key.range) return counter.linePos(pair.key.range[0]).line;
-    }
-    return null;
-  };
-  return { value: document.toJS() ?? {}, line };
+  const source = parseYaml(file, readFileSync(file, 'utf8'));
+  const [problem] = source.problems;
+  if (problem)
+    throw userError('CONFIG_INVALID', `${file}:${problem.line}: ${problem.message}`, 'Mend the YAML.');
+  const value = source.value ?? {};
+  // What comes from the environment alone has no line.
+  const line: Line = (path) =>
+    path[0] !== undefined && Object.hasOwn(value, path[0]) ? source.problem(path, '', 'key').line : null;
+  return { value, line };
 }
 
 function assign(target: Record<string, unknown>, path: readonly string[], value: string): void {

@@ -26,6 +26,8 @@ export interface TestHub extends AsyncDisposable {
   processes(): Readonly<Record<string, number>>;
   /** Runs another `bac` command against this hub. */
   bac(...args: string[]): Promise<CommandResult>;
+  /** Adds tables (as `--tables` takes them) of the embedded PostgreSQL as a source; resolves when they stream. */
+  stream(source: string, tables: string): Promise<void>;
   kill(signal: NodeJS.Signals): void;
   readonly exited: Promise<number>;
 }
@@ -100,14 +102,20 @@ export async function testHub(options: TestHubOptions = {}): Promise<TestHub> {
     return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
   };
   const password = secret('postgres', 'password');
+  const postgresUrl = `postgresql://postgres:${password}@${addresses.postgres}/bac`;
   return {
     stateDir,
     addresses,
-    postgresUrl: `postgresql://postgres:${password}@${addresses.postgres}/bac`,
+    postgresUrl,
     key: secret('key'),
     output,
     processes: () => hubFile().processes,
     bac: (...args) => runBac(args, env),
+    async stream(source, tables) {
+      const args = ['connect', 'add', source, '--url', postgresUrl, '--tables', tables, '--wait'];
+      const { code, stdout, stderr } = await runBac(args, env);
+      if (code !== 0) throw new Error(`connect add ended with ${code}:\n${stdout}${stderr}`);
+    },
     kill: (signal) => child.kill(signal),
     exited,
     async [Symbol.asyncDispose]() {
