@@ -168,7 +168,7 @@ export class Ground {
     if (lost) {
       logger.error(
         { slot: this.slot },
-        'the server removed changes the slot still needed; all tables begin anew',
+        'the slot no longer has all that is not in the log yet; all tables begin anew',
       );
     }
     if (status.exists && !lost && source.slot !== null) return false;

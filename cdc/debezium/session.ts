@@ -90,7 +90,7 @@ class Attendance {
       snapshot: (schema, generation) => this.#emptyTable(schema, generation),
       beforeSlot: () => this.#beforeSlot(),
       makeSlot: () => this.#makeSlot(),
-      isWhole: async (status) => this.#isOurs(status),
+      isWhole: async (status) => this.#isOurs(status) && !(await this.#isAhead(status)),
       refuses: refusal,
     });
   }
@@ -180,7 +180,7 @@ class Attendance {
   }
 
   async #maintain(): Promise<void> {
-    this.#assertSlot(await this.#slotStatus());
+    await this.#assertSlot(await this.#slotStatus());
     await this.#ground.maintain(0);
     for (const topic of await this.#progress.cutTopics()) {
       const table = [...this.#ground.book.tables].find((one) => one.topic === topic);
@@ -199,14 +199,32 @@ class Attendance {
   }
 
   /** Debezium makes a slot that is missing by itself, and says nothing of what went by in between. */
-  #assertSlot(status: SlotStatus): void {
+  async #assertSlot(status: SlotStatus): Promise<void> {
     this.#slotSeen ||= status.exists;
     const missing = !status.exists && this.#slotSeen;
-    if (!missing && status.walStatus !== 'lost' && (!status.exists || this.#isOurs(status))) return;
-    throw transientError(
-      'SLOT_LOST',
-      `Replication slot ${this.#ground.slot} is gone: all tables begin anew.`,
-    );
+    const { slot } = this.#ground;
+    if (missing || status.walStatus === 'lost' || (status.exists && !this.#isOurs(status))) {
+      throw transientError('SLOT_LOST', `Replication slot ${slot} is gone: all tables begin anew.`);
+    }
+    if (await this.#isAhead(status)) {
+      throw transientError(
+        'SLOT_AHEAD',
+        `Replication slot ${slot} was moved past changes that are not in the log: all tables begin anew.`,
+      );
+    }
+  }
+
+  /**
+   * Whether somebody moved the slot past what Connect has committed. Debezium confirms committed offsets only,
+   * so one that is read after the slot is never behind it. Debezium itself goes on as if nothing were missing,
+   * or, once the server has removed what the offset needs, fails for good.
+   */
+  async #isAhead({ confirmedLsn }: SlotStatus): Promise<boolean> {
+    if (confirmedLsn === null || !this.#ground.client.profile.byteLsn) return false;
+    const offset = await this.#offset();
+    if (!offset || offset.snapshot) return false;
+    const committed = committedLsn(offset);
+    return committed !== null && confirmedLsn > committed;
   }
 
   #isOurs(status: SlotStatus): boolean {
