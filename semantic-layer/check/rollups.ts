@@ -76,8 +76,6 @@ function membersOf(cube: Cube, rollup: PreAggregation, cubes: ReadonlyMap<string
 }
 
 function hintFor(type: string | undefined): string {
-  if (type === 'avg')
-    return 'Roll up a sum and a count, and make the average a measure of type number of them.';
   if (type === 'number')
     return 'Roll up the measures that it is computed from; questions for it are then answered from them.';
   return `Only ${ADDITIVE.join(', ')} can be rolled up.`;

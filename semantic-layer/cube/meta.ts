@@ -36,9 +36,13 @@ const memberOf = (member: CubeMember): SemanticMember => ({
   title: member.title,
   shortTitle: member.shortTitle,
   type: member.type,
-  ...optional(member, 'description', 'format', 'aggType', 'primaryKey', 'aliasMember', 'meta'),
+  ...optional(aggregated(member), 'description', 'format', 'aggType', 'primaryKey', 'aliasMember', 'meta'),
   ...(member.cumulative || member.cumulativeTotal ? { cumulative: true } : {}),
 });
+
+/** An average kept in a roll-up is a calculation to Cube (generate/averages.ts). */
+const aggregated = (member: CubeMember): CubeMember =>
+  typeof member.meta?.aggregate === 'string' ? { ...member, aggType: member.meta.aggregate } : member;
 
 function optional<T extends object, K extends keyof T>(from: T, ...keys: K[]): Partial<Pick<T, K>> {
   return Object.fromEntries(

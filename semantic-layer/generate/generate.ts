@@ -1,5 +1,6 @@
 import type { AccessProfile, EntityDescription, ModelFile, WarehouseTable } from '#kernel';
 import { assemble } from './assemble.ts';
+import { splitAverages } from './averages.ts';
 import { APPS_SOURCE, baseCubes } from './base.ts';
 import { parseCurated } from './curated.ts';
 import { printModel } from './print.ts';
@@ -31,7 +32,7 @@ export function buildModel(input: ModelInput, profile: AccessProfile): BuiltMode
   const files = [...curated].sort((a, b) => (a.fileName < b.fileName ? -1 : 1)).map(parseCurated);
   const assembled = assemble(files, { base, tables, profile });
   const pruned = prune(assembled.model);
-  return { model: pruned.model, losses: [...assembled.losses, ...pruned.losses] };
+  return { model: splitAverages(pruned.model), losses: [...assembled.losses, ...pruned.losses] };
 }
 
 /**

@@ -1,3 +1,4 @@
+export { averageOf } from './averages.ts';
 export { type BuiltModel, buildModel, generateModel, type ModelInput } from './generate.ts';
 export { governed } from './governed.ts';
 export type { Loss } from './prune.ts';

@@ -19,8 +19,8 @@ test('proposes what would have answered the questions that read most, with the t
     asked({ dimensions: ['sales.status'], times: [['sales.placed_at', 'month']] }, 30),
     asked({ measures: ['sales.count'], times: [['sales.placed_at', 'hour']] }, 10),
     asked({ dimensions: ['sales.note'] }, 1, 10),
-    // Neither adds up, nor is it the cube's own, nor a time.
-    asked({ measures: ['shop_orders.amount_avg'] }, 500),
+    // Does not add up, is not the cube's own, or is a time.
+    asked({ measures: ['sales.average'] }, 500),
     asked({ dimensions: ['shop_customers.region'] }, 500),
     asked({ dimensions: ['sales.placed_at'] }, 500),
     asked({ measures: ['shop_customers.count'] }, 500),
@@ -41,6 +41,15 @@ test('proposes what would have answered the questions that read most, with the t
         time_dimension: placed_at
         granularity: hour
 `);
+});
+
+test('averages are proposed by their own name, also once a roll-up holds what they are made of', () => {
+  const measures = (names: string[]) => propose(model, [asked({ measures: names }, 1)])[0]!.measures;
+  expect(measures(['shop_orders.amount_avg'])).toEqual(['amount_avg']);
+  expect(measures(['sales.typical__sum', 'sales.typical__values', 'sales.count'])).toEqual([
+    'count',
+    'typical',
+  ]);
 });
 
 test('a proposal is a model file, for generated cubes, too', () => {

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import type { SemanticQuery } from '#kernel';
-import type { Cube, Model } from '../generate/index.ts';
+import { averageOf, type Cube, type Model } from '../generate/index.ts';
 import type { QuestionShape } from './questions.ts';
 
 /** Questions of one shape over some days. */
@@ -27,7 +27,8 @@ export interface Proposal {
 /** What is worth a roll-up at all. */
 const LEAST_ROWS = 10_000;
 const MOST_DIMENSIONS = 8;
-const ADDITIVE = new Set(['count', 'sum', 'min', 'max']);
+/** Averages are kept as sum and number of their values. */
+const KEPT = new Set(['count', 'sum', 'min', 'max', 'avg']);
 const FINE_TO_COARSE = ['second', 'minute', 'hour', 'day', 'week', 'month', 'quarter', 'year'];
 
 /**
@@ -59,7 +60,7 @@ function cubeOf({ measures, dimensions }: QuestionShape, cubes: ReadonlyMap<stri
       ? cube?.[kind].find((one) => name === `${cube.name}.${one.name}`)
       : undefined;
   const fits =
-    measures.every((name) => ADDITIVE.has(own(name, 'measures')?.type ?? '')) &&
+    measures.every((name) => KEPT.has(own(name, 'measures')?.type ?? '')) &&
     dimensions.every((name) => {
       const dimension = own(name, 'dimensions');
       return (
@@ -101,7 +102,14 @@ function proposal(cube: Cube, time: string, asked: readonly AskedShape[]): Propo
   );
   const finest = Math.min(FINE_TO_COARSE.indexOf('day'), ...needed.map((one) => FINE_TO_COARSE.indexOf(one)));
   const granularity = FINE_TO_COARSE[Math.max(0, finest)]!;
-  const measures = [...new Set(served.flatMap(({ question }) => question.measures))].sort();
+  const whole = new Map(cube.measures.map((one) => [`${cube.name}.${one.name}`, averageOf(one)]));
+  const measures = [
+    ...new Set(
+      served.flatMap(({ question }) =>
+        question.measures.map((name) => `${cube.name}.${whole.get(name) ?? short(name)}`),
+      ),
+    ),
+  ].sort();
   // Whoever belongs to a tenant is answered from roll-ups that have the tenant only.
   if (cube.dimensions.some(({ name }) => name === 'tenant_id')) kept.add(`${cube.name}.tenant_id`);
   const dimensions = [...kept]

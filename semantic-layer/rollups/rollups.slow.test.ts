@@ -44,8 +44,13 @@ const QUESTIONS: readonly (readonly [string | null, SemanticQuery])[] = [
   ],
   [
     'sales.by_day',
+    { measures: ['sales.typical', 'sales.typical_paid', 'sales.count'], dimensions: ['sales.status'] },
+  ],
+  [null, { measures: ['sales.as_typical'], dimensions: ['sales.status'] }],
+  [
+    'sales.by_day',
     {
-      measures: ['sales.most', 'sales.discounts', 'sales.count'],
+      measures: ['sales.most', 'sales.discounts', 'sales.count', 'sales.typical'],
       filters: [{ member: 'sales.status', operator: 'equals', values: ['none'] }],
     },
   ],
@@ -121,6 +126,23 @@ test('questions are answered from a roll-up where that is exact, with the same r
     const { rollups } = await both(query);
     expect([from, query]).toEqual([rollups![0] ?? null, query]);
   }
+});
+
+test('an average in a roll-up is what ClickHouse has for it, and is still told of as one', async () => {
+  for (const dimensions of [[], ['sales.status'], ['sales.note', 'sales.tenant_id']]) {
+    const ask = async (...measures: string[]) =>
+      sorted(
+        (await world.layer.load(all, { measures: measures.map((name) => `sales.${name}`), dimensions })).rows,
+      );
+    expect(await ask('typical', 'typical_paid')).toEqual(await ask('as_typical', 'as_typical_paid'));
+  }
+  const { cubes } = await world.layer.meta(all);
+  const measures = cubes.find(({ name }) => name === 'sales')!.measures;
+  expect(
+    measures.filter(({ name }) => name.includes('typical')).map(({ name, aggType }) => [name, aggType]),
+  ).toEqual(
+    ['typical', 'typical_paid', 'as_typical', 'as_typical_paid'].map((name) => [`sales.${name}`, 'avg']),
+  );
 });
 
 test('changes are in the answer at once, before and after the roll-up is refreshed', async () => {

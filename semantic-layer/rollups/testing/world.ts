@@ -95,10 +95,14 @@ cubes:
       - { name: least, type: min, sql: "{CUBE}.amount" }
       - { name: most, type: max, sql: "{CUBE}.discount" }
       - { name: average, type: number, sql: "toFloat64({revenue}) / nullIf({count}, 0)" }
+      - { name: typical, type: avg, sql: "{CUBE}.discount" }
+      - { name: typical_paid, type: avg, sql: "{CUBE}.amount", filters: [{ sql: "{CUBE}.status = 'paid'" }] }
+      - { name: as_typical, type: avg, sql: "{CUBE}.discount" }
+      - { name: as_typical_paid, type: avg, sql: "{CUBE}.amount", filters: [{ sql: "{CUBE}.status = 'paid'" }] }
       - { name: mass, type: sum, sql: "{CUBE}.weight" }
     pre_aggregations:
       - name: by_day
-        measures: [count, revenue, discounts, paid, paid_count, least, most]
+        measures: [count, revenue, discounts, paid, paid_count, least, most, typical, typical_paid]
         dimensions: [tenant_id, owner, status, note]
         time_dimension: placed_at
         granularity: day
