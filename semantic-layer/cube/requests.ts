@@ -124,6 +124,7 @@ export class Requests {
         instead && {
           ...instead,
           answered: () => rollups.hit(instead, raw, params),
+          notQuick: () => rollups.notQuick(instead),
           failed: (thrown) => rollups.fellBack(instead, thrown),
         }
       );

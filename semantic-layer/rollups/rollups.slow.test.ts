@@ -187,6 +187,27 @@ test('changes are in the answer at once, before and after the roll-up is refresh
   expect(day!.refreshes).toBeGreaterThanOrEqual(3);
 });
 
+test('while nothing was stored since its refresh, a roll-up is asked alone; rows stored are found out once', async () => {
+  const runsFor = async (status: string): Promise<number> => {
+    const before = world.layer.status().results.runs;
+    const query = {
+      measures: ['sales.count'],
+      filters: [{ member: 'sales.status', operator: 'notEquals', values: [status] }],
+    };
+    expect((await world.layer.load(all, query)).rollups).toEqual(['sales.by_day']);
+    return world.layer.status().results.runs - before;
+  };
+  await world.rollups.work();
+  expect([await runsFor('a'), await runsFor('b')]).toEqual([1, 1]);
+  await engine.warehouse.command(
+    "INSERT INTO shop.orders SELECT 100002, 'a', toUUID('11111111-1111-1111-1111-111111111111'), 'new', NULL, 1, 1, 1, 1, '2026-01-05 10:00:00', 6, 0",
+  );
+  expect([await runsFor('c'), await runsFor('d')]).toEqual([2, 1]);
+  world.clock.tick();
+  await world.rollups.work();
+  expect(await runsFor('e')).toBe(1);
+});
+
 test('each sees what its rule lets through, from roll-ups whose columns can tell, else raw', async () => {
   const query: SemanticQuery = { measures: ['sales.count', 'sales.revenue'], dimensions: ['sales.status'] };
   for (const [role, from] of [

@@ -11,7 +11,7 @@ import {
 } from './definition.ts';
 import { ROLLUP_TABLE } from './planner.ts';
 import { readBuilds, readCovered, readMarks, takeOut } from './store.ts';
-import { type Build, type Covered, merged } from './tables.ts';
+import { type Build, type Covered, merged, untouched } from './tables.ts';
 import { type Declared, type Right, Worker, type WorkStatus } from './worker.ts';
 
 export interface RollupsOptions {
@@ -33,6 +33,9 @@ export interface RollupsOptions {
 export interface Instead {
   readonly rollup: string;
   readonly sql: string;
+  /** Cheaper, and fails if rows were stored since the refresh; null: some were. */
+  readonly quick: string | null;
+  readonly covered: Covered;
   /** The statement as it would be now. */
   readonly again: () => Promise<Instead | null>;
 }
@@ -69,6 +72,8 @@ export class Rollups {
   readonly #known = new Map<string, Known>();
   readonly #defined = new WeakMap<AccessProfile, Map<string, Defined>>();
   readonly #counts = new Map<string, { hits: number; fallbacks: number }>();
+  /** What was covered, by roll-up, when rows were found to be stored since: so it stays until the next refresh. */
+  readonly #behind = new Map<string, Covered>();
   #topics: ReadonlySet<string> = new Set();
   #builds = new Map<string, Build>();
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -122,6 +127,11 @@ export class Rollups {
     const { rollup, again } = instead;
     this.#count(rollup).hits += 1;
     this.#checker.sample({ rollup, again, raw, params });
+  }
+
+  /** The quick statement failed, and the other one is asked. */
+  notQuick({ rollup, covered }: Instead): void {
+    this.#behind.set(rollup, covered);
   }
 
   /** Cube could not plan the question over a roll-up; it is asked raw. */
@@ -207,14 +217,17 @@ export class Rollups {
       return null;
     }
     const { build, covered } = known;
-    const sql = merged(definition, build, covered, {
-      question: (table) => candidate.question.replace(ROLLUP_TABLE, () => table),
-      load: (rows) => fill(definition, profile, rows),
+    const parts = {
+      question: (table: string) => candidate.question.replace(ROLLUP_TABLE, () => table),
+      load: (rows: string) => fill(definition, profile, rows),
       filter,
-    });
+    };
+    const behind = this.#behind.get(definition.name)?.run === covered.run;
     return {
       rollup: definition.name,
-      sql,
+      sql: merged(definition, build, covered, parts),
+      quick: behind ? null : untouched(definition, build, covered, parts),
+      covered,
       again: () => this.#over(profile, candidate),
     };
   }

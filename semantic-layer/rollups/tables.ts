@@ -138,8 +138,8 @@ const generationOf = ({ database, table }: TableMark): string =>
 
 export const MOVED = 'ROLLUP_MOVED';
 
-/** False or an error (MOVED) unless the tables are those of the build and only the base has changed. */
-function unmoved(build: Build): string {
+/** False or an error (MOVED) unless the tables are those of the build, only the base has changed, and not `wrong`. */
+function unmoved(build: Build, wrong: string): string {
   const [base, ...joined] = build.tables;
   const moved = [
     ...build.tables.map((mark) => `${generationOf(mark)} NOT IN (0, ${mark.generation})`),
@@ -147,7 +147,7 @@ function unmoved(build: Build): string {
       (mark) =>
         `(SELECT count() FROM ${chTable(mark.database, mark.table)} WHERE ${partsAfter(mark.block)}) > 0`,
     ),
-    `has(${TOUCHED}, ${OUT_OF_RANGE})`,
+    wrong,
   ];
   return base ? `throwIf(${moved.join(' OR ')}, ${chLiteral(MOVED)}) = 0` : '0';
 }
@@ -156,37 +156,57 @@ function unmoved(build: Build): string {
 const TOUCHED = '__bac_touched';
 const RANGE = '__bac_range';
 
+/** What stands in a statement over a roll-up. */
+interface Parts {
+  /** The question, given what stands in the place of the roll-up's table. */
+  readonly question: (table: string) => string;
+  /** The load statement, given the rows of the base to read. */
+  readonly load: (rows: string) => string;
+  /** Rows of the roll-up that may be seen; may be empty. */
+  readonly filter: string;
+}
+
+/** Rows of each bucket as the refreshes up to the one that counts have left them. */
+const present = ({ prefix }: Build, { run }: Covered): string =>
+  `(__bucket, __run) IN (SELECT bucket, max(run) FROM ${logTable(prefix)} WHERE run <= ${run} AND bucket != ${MARK} GROUP BY bucket)`;
+
+const both = (conditions: readonly string[]): string => conditions.filter((one) => one !== '').join(' AND ');
+
 /**
  * A question over a roll-up as one statement: buckets in which nothing has changed since it was refreshed, from the
- * roll-up; all others computed now. `question`: given what stands in the place of the roll-up's table; `load`: the load
- * statement, given the rows of the base to read; `filter`: rows of the roll-up that may be seen.
+ * roll-up; all others computed now.
  */
 export function merged(
   definition: Definition,
   build: Build,
   covered: Covered,
-  {
-    question,
-    load,
-    filter,
-  }: {
-    readonly question: (table: string) => string;
-    readonly load: (rows: string) => string;
-    readonly filter: string;
-  },
+  { question, load, filter }: Parts,
 ): string {
-  const log = logTable(build.prefix);
-  const sealed = [
-    unmoved(build),
-    `(__bucket, __run) IN (SELECT bucket, max(run) FROM ${log} WHERE run <= ${covered.run} AND bucket != ${MARK} GROUP BY bucket)`,
+  const sealed = both([
+    unmoved(build, `has(${TOUCHED}, ${OUT_OF_RANGE})`),
+    present(build, covered),
     `NOT has(${TOUCHED}, __bucket)`,
-    ...(filter === '' ? [] : [`(${filter})`]),
-  ];
+    filter && `(${filter})`,
+  ]);
   // Where nothing was touched, the range is that of no key, and next to nothing is read.
   const rows = `${within(definition, RANGE)} AND has(${TOUCHED}, ${bucketOfRow(definition)})`;
-  const table = `(SELECT ${columnList(definition)} FROM ${dataTable(build.prefix)} WHERE ${sealed.join(' AND ')}
+  const table = `(SELECT ${columnList(definition)} FROM ${dataTable(build.prefix)} WHERE ${sealed}
    UNION ALL SELECT ${columnList(definition)} FROM (${load(rows)}))`;
   return `WITH ${touched(definition, build.prefix, covered.block)} AS ${TOUCHED},
    ${keyRange(definition, build.prefix, TOUCHED, covered.block)} AS ${RANGE}
    ${question(table)}`;
+}
+
+/**
+ * The same while no row of the base has been stored since the refresh, at half the price; else it fails (MOVED).
+ */
+export function untouched(
+  definition: Definition,
+  build: Build,
+  covered: Covered,
+  { question, filter }: Omit<Parts, 'load'>,
+): string {
+  const stored = `(SELECT count() FROM ${baseName(definition)} WHERE ${partsAfter(covered.block)}) > 0`;
+  const sealed = both([unmoved(build, stored), present(build, covered), filter && `(${filter})`]);
+  return question(`(SELECT ${columnList(definition)} FROM ${dataTable(build.prefix)} WHERE ${sealed})`);
 }
