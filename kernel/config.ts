@@ -152,7 +152,7 @@ export const configSchema = z.strictObject({
       webhooksToPrivate: z.union([z.boolean(), z.stringbool()]).default(false),
       /** Days that notifications which were read, or are for a role, are kept. */
       keepNotificationsDays: z.coerce.number().min(1).max(3660).default(90),
-      /** Days that webhooks which were sent, or given up, are listed. */
+      /** Days that webhooks which were sent, or given up, and runs of automations (at least 9) are listed. */
       keepDeliveriesDays: z.coerce.number().min(1).max(3660).default(30),
     })
     .prefault({}),

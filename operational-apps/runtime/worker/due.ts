@@ -12,7 +12,7 @@ import { createWriting } from '../write/writing.ts';
 const AT_ONCE = 50;
 const ATTEMPTS = 5;
 /** What was due longer ago than this when an automation was new, or nobody was there to do it, is left. */
-const LOOK_BACK = '7 days';
+export const LOOK_BACK_DAYS = 7;
 
 interface Due {
   readonly id: string;
@@ -61,7 +61,7 @@ async function findDue(pool: Pool, entity: EntityInfo, automation: AutomationMod
   const { rows } = await pool.query<Due>(
     `SELECT t.id::text, ${tenant} AS tenant_id, ${at}::text AS due_at FROM ${entity.table} t
      WHERE t.${column} <= (now() - $2 * interval '1 minute')::${bound}
-       AND t.${column} >= (now() - $2 * interval '1 minute' - interval '${LOOK_BACK}')::${bound}
+       AND t.${column} >= (now() - $2 * interval '1 minute' - interval '${LOOK_BACK_DAYS} days')::${bound}
        AND NOT EXISTS (SELECT 1 FROM bac.automation_runs r WHERE r.tenant_id = ${tenant} AND r.entity = $1 AND r.automation = $3
                          AND r.record_id = t.id AND r.due_at = ${at} AND (r.state <> 'failed' OR r.attempts >= ${ATTEMPTS}))
      ORDER BY t.${column}, t.id LIMIT ${AT_ONCE}`,

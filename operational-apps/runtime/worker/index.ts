@@ -86,8 +86,8 @@ export function createAppsWorker(options: AppsWorkerOptions): AppsWorker {
     if (Date.now() - retainedAt > RETAIN_EVERY_MS) {
       retainedAt = Date.now();
       const gone = await pruneOld(pool, options.retention);
-      if (gone.notifications + gone.deliveries > 0)
-        logger.info(gone, 'old notifications and webhooks taken away');
+      if (gone.notifications + gone.deliveries + gone.runs > 0)
+        logger.info(gone, 'old notifications, webhooks and runs of automations taken away');
     }
     return ran + sent > 0;
   }

@@ -1,8 +1,10 @@
 import type { Pool } from 'pg';
+import { LOOK_BACK_DAYS } from './due.ts';
 
 /** Days that what is over is kept. */
 export interface Retention {
   readonly notificationsDays: number;
+  /** Webhooks, and runs of automations. */
   readonly deliveriesDays: number;
 }
 
@@ -23,16 +25,25 @@ const DELIVERIES = `DELETE FROM bac.outbox WHERE id IN (
   ORDER BY id LIMIT ${BATCH})`;
 
 /**
+ * A run that is not noted would be done again if its time could still be found due; dates may be a day off. Found
+ * without an index, where rows were first written first: some thousand cost no whole pass.
+ */
+const RUNS = `DELETE FROM bac.automation_runs WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM bac.automation_runs
+  WHERE greatest(due_at, ran_at) < now() - greatest($1::int, ${LOOK_BACK_DAYS + 2}) * interval '1 day' LIMIT ${BATCH}))`;
+
+/**
  * Takes away what is older than `retention`, some thousand rows at a time; what is beyond half a million is left to
  * the next call. As the owner of the hub's state; idempotent, and any number may run at once.
  */
 export async function pruneOld(
   pool: Pool,
   retention: Retention,
-): Promise<{ notifications: number; deliveries: number }> {
+): Promise<{ notifications: number; deliveries: number; runs: number }> {
   return {
     notifications: await inBatches(pool, NOTIFICATIONS, retention.notificationsDays),
     deliveries: await inBatches(pool, DELIVERIES, retention.deliveriesDays),
+    runs: await inBatches(pool, RUNS, retention.deliveriesDays),
   };
 }
 

@@ -63,6 +63,23 @@ test('what is due happens once for each due time, however many workers look', as
   expect(await notes()).toHaveLength(2);
 });
 
+test('runs of long ago are taken away; those that could be found due again stay', async () => {
+  const old = async (days: number): Promise<void> => {
+    await db.owner.query(
+      `INSERT INTO bac.automation_runs (tenant_id, entity, automation, record_id, due_at, ran_at, state)
+       SELECT 'one', 'shop.order', 'old', 1, at, at, 'done' FROM (SELECT now() - $1 * interval '1 day' AS at) t`,
+      [days],
+    );
+  };
+  for (const days of [8, 31, 400]) await old(days);
+  const left = async (): Promise<number> =>
+    (await db.owner.query("SELECT FROM bac.automation_runs WHERE automation = 'old'")).rowCount!;
+  await worker().round();
+  expect(await left()).toBe(1);
+  await worker({ retention: { notificationsDays: 90, deliveriesDays: 1 } }).round();
+  expect(await left()).toBe(1);
+});
+
 interface Got {
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
