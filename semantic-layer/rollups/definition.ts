@@ -23,6 +23,7 @@ export interface Definition {
   readonly unit: BucketUnit;
   /** Column of the base that says the bucket. */
   readonly timeColumn: string;
+  readonly timeIsDate: boolean;
   readonly timeAlias: string;
   readonly columns: readonly string[];
   readonly sums: readonly string[];
@@ -82,6 +83,7 @@ export function defineRollup(
     joined,
     unit,
     timeColumn: time.name,
+    timeIsDate: time.type.kind === 'date',
     timeAlias: candidate.time.alias,
     columns: [
       ...candidate.dimensions.map(({ alias }) => alias),

@@ -1,4 +1,5 @@
 import type { QuestionShape } from './questions.ts';
+import { finestFor, fitsZone } from './zones.ts';
 
 /**
  * Finds, with Cube's own matcher and planner, the roll-ups from which a question can be answered exactly, beside its
@@ -26,6 +27,8 @@ export interface Alternative {
   readonly base: string;
   readonly time: { readonly alias: string; readonly source: string };
   readonly granularity: string;
+  /** Zone in which the question has times; its statement expects the roll-up's to be told there. */
+  readonly timezone: string;
   readonly partitionGranularity: string | undefined;
   readonly dimensions: readonly { readonly alias: string; readonly source: string }[];
   readonly measures: readonly { readonly alias: string; readonly type: string }[];
@@ -52,6 +55,12 @@ interface Member {
   dimensionSql(): string;
   measureDefinition(): { readonly type: string };
   readonly isMemberExpression?: boolean;
+}
+interface TimeMember extends Member {
+  dateFromParam(): string;
+  dateToParam(): string;
+  localDateTimeFromParam(): string;
+  localDateTimeToParam(): string;
 }
 type Filtered = { path(): readonly string[] | null } | readonly Filtered[];
 interface Filter {
@@ -119,7 +128,7 @@ interface PlannedQuery {
   preAggregationSql(cube: string, preAggregation: unknown): readonly [string, readonly unknown[]];
   newDimension(path: string): Member;
   newMeasure(path: string): Member;
-  newTimeDimension(time: { dimension: string; granularity?: string }): Member;
+  newTimeDimension(time: { dimension: string; granularity?: string }): TimeMember;
   evaluateSql(cube: string, sql: unknown): string;
 }
 
@@ -152,6 +161,14 @@ export function withRollups(base: object): object {
     override preAggregationTableName(): string {
       return ROLLUP_TABLE;
     }
+
+    /** Bounds of a range are moments: Cube's own roll-ups hold times as they are told in the question's zone. */
+    override newTimeDimension(time: { dimension: string; granularity?: string }): TimeMember {
+      const made = super.newTimeDimension(time);
+      made.localDateTimeFromParam = () => made.dateFromParam();
+      made.localDateTimeToParam = () => made.dateToParam();
+      return made;
+    }
   }
   return class RawDialect extends Base {
     override newPreAggregations(): PreAggregations {
@@ -171,17 +188,24 @@ export function withRollups(base: object): object {
 
 function alternatives(query: PlannedQuery, OverRollup: QueryClass): Alternative[] {
   if (!eligible(query)) return [];
-  const rolled = new OverRollup(query.compilers, { ...query.options, paramAllocator: null, timezone: 'UTC' });
+  const timezone = zoneOf(query);
+  const rolled = new OverRollup(query.compilers, { ...query.options, paramAllocator: null, timezone });
   return query.compilers.compiler.withQuery(rolled, () => {
     const found = rolled.preAggregations
       .rollupMatchResults()
       .filter((one) => one.canUsePreAggregation && one.preAggregation.type === 'rollup')
-      .filter(({ references }) => references.timeDimensions.length === 1)
+      .filter(({ references: { timeDimensions: times } }) => {
+        return times.length === 1 && fitsZone(times[0]!.granularity, timezone);
+      })
       .slice(0, MOST);
     if (found.length === 0 || !additive(rolled)) return [];
-    return found.map((candidate) => describe(query, OverRollup, candidate));
+    return found.map((candidate) => describe(query, OverRollup, candidate, timezone));
   });
 }
+
+/** A question without times is the same in every zone. */
+const zoneOf = ({ timeDimensions, timezone }: PlannedQuery): string =>
+  timeDimensions.length > 0 ? timezone : 'UTC';
 
 function askedOf(query: PlannedQuery): Asked[] {
   const { cubeEvaluator, options } = query;
@@ -206,10 +230,16 @@ function askedOf(query: PlannedQuery): Asked[] {
       asked: {
         measures: [...new Set(leaves.map(owner))].sort(),
         dimensions: [...new Set(dimensions)].sort(),
-        times: query.timeDimensions.map((time) => [owner(time.dimension!), time.rollupGranularity()]),
+        times: query.timeDimensions.map((time) => [owner(time.dimension!), neededFor(query, time)]),
       },
     },
   ];
+}
+
+/** Granularity of a roll-up in UTC from which the question could be answered. */
+function neededFor({ timezone }: PlannedQuery, time: PlannedQuery['timeDimensions'][number]): string | null {
+  const needed = time.rollupGranularity();
+  return timezone === 'UTC' || needed === null || fitsZone(needed, timezone) ? needed : finestFor(timezone);
 }
 
 /** What Cube's matcher does not ask for, and an exact answer needs. */
@@ -222,8 +252,6 @@ function eligible(query: PlannedQuery): boolean {
   const declared = (cube: string): boolean =>
     Object.keys(cubeEvaluator.preAggregationsForCube(cube) ?? {}).length > 0;
   if (!query.collectCubeNames().some(declared)) return false;
-  // Buckets begin and end in UTC.
-  if (query.timeDimensions.length > 0 && query.timezone !== 'UTC') return false;
   if (!query.timeDimensions.every(({ granularity }) => GRANULARITIES.has(granularity))) return false;
   // A condition on a time that is no range of its time dimension is not known to fall on buckets.
   const isTime = (path: readonly string[] | null): boolean =>
@@ -248,39 +276,52 @@ function additive(rolled: PlannedQuery): boolean {
   );
 }
 
-function describe(query: PlannedQuery, OverRollup: QueryClass, candidate: Candidate): Alternative {
-  const rolled = new OverRollup(query.compilers, {
-    ...query.options,
-    paramAllocator: null,
-    timezone: 'UTC',
-    // Part of the key by which Cube keeps plans: one for each roll-up.
-    preAggregationsSchema: `${candidate.cube}.${candidate.preAggregationName}`,
+function describe(
+  query: PlannedQuery,
+  OverRollup: QueryClass,
+  candidate: Candidate,
+  timezone: string,
+): Alternative {
+  const planner = (zone: string): PlannedQuery =>
+    new OverRollup(query.compilers, {
+      ...query.options,
+      paramAllocator: null,
+      timezone: zone,
+      // Part of the key by which Cube keeps plans: one for each roll-up.
+      preAggregationsSchema: `${candidate.cube}.${candidate.preAggregationName}`,
+    });
+  const { cube, preAggregation, preAggregationName: name, references } = candidate;
+  const asked = planner(timezone);
+  const question = query.compilers.compiler.withQuery(asked, () => {
+    asked.preAggregations.preAggregationForQuery = candidate;
+    return asked.buildSqlAndParams();
   });
-  return query.compilers.compiler.withQuery(rolled, () => {
-    const { cube, preAggregation, preAggregationName: name, references } = candidate;
-    rolled.preAggregations.preAggregationForQuery = candidate;
-    const [sql, values] = rolled.buildSqlAndParams();
-    const [loadSql, loadValues] = rolled.preAggregationSql(cube, preAggregation);
+  // Whoever asks from wherever: buckets begin and end in UTC.
+  const kept = planner('UTC');
+  return query.compilers.compiler.withQuery(kept, () => {
+    kept.preAggregations.preAggregationForQuery = candidate;
+    const [loadSql, loadValues] = kept.preAggregationSql(cube, preAggregation);
     const time = references.timeDimensions[0]!;
-    const path = rolled.cubeEvaluator.memberShortNameFromPath(time.dimension);
+    const path = kept.cubeEvaluator.memberShortNameFromPath(time.dimension);
     const baseCube = path.split('.')[0]!;
     return {
       name: `${cube}.${name}`,
-      question: { sql, values },
+      question: { sql: question[0], values: question[1] },
       load: { sql: loadSql, values: loadValues },
-      base: rolled.evaluateSql(baseCube, rolled.cubeEvaluator.cubeFromPath(baseCube).sql),
+      base: kept.evaluateSql(baseCube, kept.cubeEvaluator.cubeFromPath(baseCube).sql),
       time: {
-        alias: rolled.newTimeDimension(time).unescapedAliasName(),
-        source: rolled.evaluateSql(baseCube, rolled.cubeEvaluator.dimensionByPath(path).sql),
+        alias: kept.newTimeDimension(time).unescapedAliasName(),
+        source: kept.evaluateSql(baseCube, kept.cubeEvaluator.dimensionByPath(path).sql),
       },
       granularity: time.granularity,
+      timezone,
       partitionGranularity: preAggregation.partitionGranularity,
       dimensions: references.dimensions.map((one) => {
-        const dimension = rolled.newDimension(one);
+        const dimension = kept.newDimension(one);
         return { alias: dimension.unescapedAliasName(), source: dimension.dimensionSql() };
       }),
       measures: references.measures.map((one) => {
-        const measure = rolled.newMeasure(one);
+        const measure = kept.newMeasure(one);
         return {
           alias: measure.aliasName().replace(/^[`"]|[`"]$/g, ''),
           type: measure.measureDefinition().type,

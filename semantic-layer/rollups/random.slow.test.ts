@@ -90,9 +90,20 @@ function question(random: Random): SemanticQuery {
 const sorted = (rows: readonly (readonly unknown[])[]): string[] =>
   rows.map((one) => JSON.stringify(one)).sort();
 
+/** From elsewhere, of what the roll-up by hours holds. */
+function fromElsewhere(random: Random): SemanticQuery {
+  const { timeDimensions } = question(random);
+  return {
+    measures: random.pick([['sales.count'], ['sales.count', 'sales.revenue']]),
+    dimensions: random.pick([[], ['sales.tenant_id']]),
+    timeDimensions,
+    timezone: random.pick(['Europe/Vienna', 'America/New_York', 'Asia/Kolkata', 'America/Goose_Bay']),
+  };
+}
+
 /** Nothing changes meanwhile: two statements see one state. True if a roll-up answered. */
 async function same({ layer }: World, random: Random, about: string): Promise<boolean> {
-  const query = question(random);
+  const query = random.chance(0.3) ? fromElsewhere(random) : question(random);
   const who = person(
     random.pick(['everything', 'everything', 'tenant', 'owner', 'light', 'masked']),
     random.pick(['a', 'b']),

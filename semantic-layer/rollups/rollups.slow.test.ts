@@ -83,10 +83,37 @@ const QUESTIONS: readonly (readonly [string | null, SemanticQuery])[] = [
   ],
   [null, { measures: ['sales.count'], dimensions: ['sales.customer_id'] }],
   [null, { measures: ['sales.mass'] }],
+  // Bounds of days elsewhere are bounds of hours in UTC, where offsets are whole hours.
+  ...['hour', 'day', 'week', 'month'].map((granularity): [string, SemanticQuery] => [
+    'sales.by_hour',
+    {
+      measures: ['sales.count', 'sales.revenue'],
+      timeDimensions: [
+        { dimension: 'sales.placed_at', granularity, dateRange: ['2026-02-03', '2026-04-19'] },
+      ],
+      timezone: 'Europe/Vienna',
+    },
+  ]),
+  [
+    'sales.by_hour',
+    {
+      measures: ['sales.revenue'],
+      timeDimensions: [{ dimension: 'sales.placed_at', granularity: 'month' }],
+      timezone: 'Europe/Vienna',
+    },
+  ],
   [
     null,
     {
       measures: ['sales.count'],
+      timeDimensions: [{ dimension: 'sales.placed_at', granularity: 'day' }],
+      timezone: 'Asia/Kolkata',
+    },
+  ],
+  [
+    null,
+    {
+      measures: ['sales.most'],
       timeDimensions: [{ dimension: 'sales.placed_at', granularity: 'day' }],
       timezone: 'Europe/Vienna',
     },
@@ -315,4 +342,47 @@ test('a time that cannot be rounded exactly has its table asked raw', async () =
   await world.rollups.work();
   world.clock.tick();
   expect((await both(query)).rollups).toEqual([]);
+});
+
+test('a day without a time begins where the question is asked from: elsewhere it is asked raw', async () => {
+  const visits = table('visits', { id: 'id', day: 'date' });
+  await engine.warehouse.command(
+    `CREATE TABLE shop.visits (id Int64, day Date32, _version UInt64, _deleted UInt8 DEFAULT 0)
+      ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY id`,
+  );
+  await engine.warehouse.command(
+    "INSERT INTO shop.visits SELECT number, toDate32('2026-03-01') + number % 40, 1, 0 FROM numbers(400)",
+  );
+  const other = openWorld(engine.warehouse, undefined, {
+    fileName: 'visits.yaml',
+    content: `cubes:
+  - name: shop_visits
+    pre_aggregations:
+      - { name: by_hour, measures: [count], time_dimension: day, granularity: hour }
+`,
+  });
+  try {
+    await other.reshape([visits]);
+    for (const [timezone, from] of [
+      ['UTC', ['shop_visits.by_hour']],
+      ['Europe/Vienna', []],
+    ] as const) {
+      const query = {
+        measures: ['shop_visits.count'],
+        timeDimensions: [
+          { dimension: 'shop_visits.day', granularity: 'day', dateRange: ['2026-03-02', '2026-03-30'] },
+        ],
+        timezone,
+      };
+      await other.layer.load(all, query);
+      await other.rollups.work();
+      other.clock.tick();
+      const rolled = await other.layer.load(all, query);
+      expect(rolled.rollups).toEqual(from);
+      expect(rolled.rows).toEqual((await other.layer.load(all, query, { rollups: false })).rows);
+      expect(rolled.rows).toHaveLength(29);
+    }
+  } finally {
+    await other.close();
+  }
 });

@@ -11,7 +11,7 @@ import {
 } from './definition.ts';
 import { ROLLUP_TABLE } from './planner.ts';
 import { readBuilds, readCovered, readMarks, takeOut } from './store.ts';
-import { type Build, type Covered, merged, untouched } from './tables.ts';
+import { type Build, type Covered, inZone, merged, untouched } from './tables.ts';
 import { type Declared, type Right, Worker, type WorkStatus } from './worker.ts';
 
 export interface RollupsOptions {
@@ -217,8 +217,12 @@ export class Rollups {
       return null;
     }
     const { build, covered } = known;
+    const { timezone } = candidate;
+    // A day without a time begins where the question is asked from, and not in UTC.
+    if (timezone !== 'UTC' && definition.timeIsDate) return null;
     const parts = {
-      question: (table: string) => candidate.question.replace(ROLLUP_TABLE, () => table),
+      question: (table: string) =>
+        candidate.question.replace(ROLLUP_TABLE, () => inZone(definition, table, timezone)),
       load: (rows: string) => fill(definition, profile, rows),
       filter,
     };

@@ -156,6 +156,13 @@ function unmoved(build: Build, wrong: string): string {
 const TOUCHED = '__bac_touched';
 const RANGE = '__bac_range';
 
+/** Rows of a roll-up with their times told in a zone. */
+export function inZone({ timeAlias }: Definition, table: string, zone: string): string {
+  if (zone === 'UTC') return table;
+  const time = chIdent(timeAlias);
+  return `(SELECT * REPLACE (toTimeZone(${time}, ${chLiteral(zone)}) AS ${time}) FROM ${table})`;
+}
+
 /** What stands in a statement over a roll-up. */
 interface Parts {
   /** The question, given what stands in the place of the roll-up's table. */

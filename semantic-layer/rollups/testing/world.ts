@@ -25,6 +25,7 @@ const TYPES: Readonly<Record<string, ColumnType>> = {
   money: { kind: 'numeric', precision: 18, scale: 2, sourceType: 'numeric(18,2)' },
   float: { kind: 'float8', sourceType: 'double precision' },
   time: { kind: 'timestamptz', sourceType: 'timestamp with time zone' },
+  date: { kind: 'date', sourceType: 'date' },
   uuid: { kind: 'uuid', sourceType: 'uuid' },
 };
 
