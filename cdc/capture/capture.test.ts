@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { CONTROL_TOPIC, type ControlMessage } from '#kernel';
 import { eventually } from '#tests/eventually';
-import { addSource } from './sources.ts';
+import { addSource, pauseSource, resumeSource } from './sources.ts';
 import { converges, eventsOf, streams, type World, world } from './testing.ts';
 
 const add = (at: World, tables?: string[]): Promise<void> =>
@@ -29,6 +29,32 @@ test('snapshot and every kind of change arrive', async () => {
   await app.query('TRUNCATE item');
   await app.query("INSERT INTO item VALUES (1, 'after truncate')");
   await converges(at, app, 'item', ['id']);
+});
+
+test('what a source is at is told when it changes, not by the clock', async () => {
+  await using at = await world();
+  await at.app.query('CREATE TABLE item (id int PRIMARY KEY)');
+  vi.useFakeTimers({ toFake: ['setInterval'] });
+  try {
+    const capture = at.capture();
+    await capture.start();
+    await add(at);
+    const told = async (wanted: string) => {
+      const { rows } = await at.pool.query<{ state: string }>('SELECT state FROM bac.sources');
+      return rows[0]?.state === wanted ? true : undefined;
+    };
+    for (const wanted of ['streaming', 'paused', 'streaming']) {
+      if (wanted === 'paused') await pauseSource(at.pool, at.log, 'shop');
+      else if (await told('paused')) await resumeSource(at.pool, at.log, 'shop');
+      await eventually(
+        () => told(wanted),
+        30_000,
+        () => `not ${wanted}`,
+      );
+    }
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('unchanged out-of-line values, large values, key changes and rolled back work', async () => {

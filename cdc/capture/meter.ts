@@ -8,6 +8,7 @@ const RETENTION_ALARM = 0.5;
 
 /** Figures of one source, over all sessions of this process. */
 export class Meter {
+  readonly #onState: () => void;
   #state: SourceState = 'connecting';
   #error: ReturnType<HubError['toJSON']> | null = null;
   #rows = 0;
@@ -26,6 +27,11 @@ export class Meter {
     alarm: 'none',
   };
 
+  /** `onState` is called when the state is another one. */
+  constructor(onState: () => void = () => {}) {
+    this.#onState = onState;
+  }
+
   /** Counts of the session at hand, growing. */
   count(rows: number, transactions: number, bytes: number): void {
     const session = this.#session;
@@ -39,13 +45,13 @@ export class Meter {
 
   state(state: SourceState, error: HubError | null = null): void {
     if (state === 'connecting') this.#session = { rows: 0, transactions: 0, bytes: 0 };
-    this.#state = state;
     this.#error = error?.toJSON() ?? null;
+    this.#become(state);
   }
 
   snapshotting(busy: boolean): void {
-    if (this.#state === 'streaming' && busy) this.#state = 'snapshotting';
-    else if (this.#state === 'snapshotting' && !busy) this.#state = 'streaming';
+    if (this.#state === 'streaming' && busy) this.#become('snapshotting');
+    else if (this.#state === 'snapshotting' && !busy) this.#become('streaming');
   }
 
   durable(lsn: number, committedAt: number): void {
@@ -69,6 +75,12 @@ export class Meter {
             ? 'warn'
             : 'none',
     };
+  }
+
+  #become(state: SourceState): void {
+    const before = this.#state;
+    this.#state = state;
+    if (state !== before) this.#onState();
   }
 
   /** Called about once a second: also measures the rate since the last call. */

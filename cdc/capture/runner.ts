@@ -24,7 +24,7 @@ const HEALTHY_MS = 10_000;
  * reports. Never throws; one source's trouble is no other's.
  */
 export class SourceRunner {
-  readonly meter = new Meter();
+  readonly meter = new Meter(() => this.#tell());
   /** Resolves when the source is gone or the runner was stopped. */
   readonly done: Promise<void>;
   readonly #options: CaptureOptions;
@@ -34,6 +34,9 @@ export class SourceRunner {
   #changed = new AbortController();
   #lease: Lease | null = null;
   #applied = '';
+  /** What is reported is out of date. */
+  #stale = false;
+  #reporting: Promise<void> | null = null;
 
   constructor(options: CaptureOptions, name: string) {
     this.#options = options;
@@ -60,9 +63,7 @@ export class SourceRunner {
   }
 
   async #run(): Promise<void> {
-    const reporting = setInterval(() => {
-      if (this.#lease) this.#report().catch((err) => this.#logger.warn({ err }, 'could not report'));
-    }, REPORT_MS);
+    const reporting = setInterval(() => this.#tell(), REPORT_MS);
     let wait = RETRY_FIRST_MS;
     while (!this.#stop.signal.aborted) {
       const started = performance.now();
@@ -153,10 +154,27 @@ export class SourceRunner {
     await sleep(lasting ? RETRY_USER_MS : retryMs, undefined, { signal: awake }).catch(() => undefined); // woken
   }
 
-  async #report(): Promise<void> {
-    const { state, error, confirmedLsn, committedAt, ...stats } = this.meter.sample();
-    if (state === 'standby') return;
-    await reportSource(this.#options.pool, this.#name, { state, error, confirmedLsn, committedAt, stats });
+  /** Whoever has no lease has nothing to say of the source. */
+  #tell(): void {
+    if (this.#lease) this.#report().catch((err) => this.#logger.warn({ err }, 'could not report'));
+  }
+
+  /** One at a time, so that the last that is written is the last that was: resolves once what is so now is. */
+  #report(): Promise<void> {
+    this.#stale = true;
+    this.#reporting ??= this.#write().finally(() => {
+      this.#reporting = null;
+    });
+    return this.#reporting;
+  }
+
+  async #write(): Promise<void> {
+    while (this.#stale) {
+      this.#stale = false;
+      const { state, error, confirmedLsn, committedAt, ...stats } = this.meter.sample();
+      if (state === 'standby') continue;
+      await reportSource(this.#options.pool, this.#name, { state, error, confirmedLsn, committedAt, stats });
+    }
   }
 
   async #release(): Promise<void> {
