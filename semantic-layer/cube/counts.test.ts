@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ModelFile, SemanticQuery } from '#kernel';
 import { type TestClickHouse, testClickHouse } from '#tests/clickhouse';
-import type { CubeLayer } from './layer.ts';
 import { HandClock, person, shopLayer } from './testing/shop.ts';
+import type { CubeLayer } from './types.ts';
 
 /** Orders of which some have no customer, some no state, one is gone, and one was stored in two versions. */
 const SETUP = [

@@ -1,9 +1,4 @@
 export type { Answer } from './answers.ts';
-export {
-  type CubeLayer,
-  type CubeOptions,
-  type CubeStatus,
-  createCubeLayer,
-  type LoadRequest,
-} from './layer.ts';
+export { createCubeLayer } from './layer.ts';
 export { cubeInstalled } from './library.ts';
+export type { CubeLayer, CubeOptions, CubeStatus, LoadRequest } from './types.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestClickHouse, testClickHouse } from '#tests/clickhouse';
 import type { Answer } from './answers.ts';
-import type { CubeLayer } from './layer.ts';
 import { HandClock, MODEL, person, SETUP, shopLayer } from './testing/shop.ts';
+import type { CubeLayer } from './types.ts';
 
 let engine: TestClickHouse;
 let layer: CubeLayer;

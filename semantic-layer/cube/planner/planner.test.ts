@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import type { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestClickHouse, testClickHouse } from '#tests/clickhouse';
-import type { CubeLayer } from '../layer.ts';
 import { HandClock, person, SETUP, shopLayer } from '../testing/shop.ts';
+import type { CubeLayer } from '../types.ts';
 
 let engine: TestClickHouse;
 let layer: CubeLayer;

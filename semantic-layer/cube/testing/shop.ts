@@ -7,7 +7,8 @@ import {
   type Warehouse,
 } from '#kernel';
 import type { TableClock } from '../../results/index.ts';
-import { type CubeLayer, type CubeOptions, createCubeLayer } from '../layer.ts';
+import { createCubeLayer } from '../layer.ts';
+import type { CubeLayer, CubeOptions } from '../types.ts';
 
 /** A small warehouse with orders of two tenants, cubes over it, and a clock that the test moves by hand. */
 

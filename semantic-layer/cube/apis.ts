@@ -1,0 +1,95 @@
+import { HubError, type Principal, type SemanticMeta } from '#kernel';
+import { type Answer, Answers, freshnessOf, rollupsOf } from './answers.ts';
+import { hasLimit, restQuery, shown } from './asked.ts';
+import type { Asking } from './asking.ts';
+import { finished } from './finished.ts';
+import { metaOf } from './meta.ts';
+import type { Model } from './models.ts';
+import type { Planner } from './planner/index.ts';
+import { meanTheSame } from './plans.ts';
+import type { CubeLayer, CubeOptions } from './types.ts';
+
+interface Meta {
+  readonly rest: Buffer;
+  readonly port: SemanticMeta;
+}
+
+export interface CubeApis extends Pick<CubeLayer, 'rest' | 'graphql'> {
+  /** What a principal may ask about, as Cube tells it and as the port does. */
+  meta(principal: Principal): Promise<Meta>;
+  readonly answers: Answers;
+}
+
+/** Cube's own REST and GraphQL APIs: its formats, its refusals, and what the hub adds to an answer. */
+export function cubeApis(asking: Asking, { clock }: CubeOptions, cacheBytes: number): CubeApis {
+  const answers = new Answers(clock, cacheBytes, (ranges) => meanTheSame(asking.cube.planner, ranges));
+  const metas = new WeakMap<Model, Promise<Meta>>();
+
+  const meta = async (principal: Principal): Promise<Meta> => {
+    const { planner, model } = await asking.enter(principal);
+    let found = metas.get(model);
+    if (!found) {
+      found = readMeta(planner, model);
+      metas.set(model, found);
+      found.catch(() => metas.delete(model));
+    }
+    return found;
+  };
+
+  const ofCube = async (principal: Principal, query: unknown, what: 'sql' | 'dryRun'): Promise<Answer> => {
+    const { planner, model } = await asking.enter(principal);
+    const { message, status } = await planner.call('ask', model.key, what, restQuery(query));
+    return plain(status, message);
+  };
+
+  return {
+    answers,
+    meta,
+    rest: {
+      async load(principal, asked, signal) {
+        const entered = await asking.enter(principal);
+        const query = restQuery(asked.query);
+        const fresh = asked.cache === 'no-cache' || asked.cache === 'must-revalidate';
+        const { model, params, planner } = entered;
+        const rollups = asked.rollups ?? true;
+        const key = `${model.key} ${rollups ? '' : 'raw '}${JSON.stringify(params)} ${asked.queryType ?? ''} ${JSON.stringify(query)}`;
+        const known = fresh ? null : await answers.get(key);
+        if (known) return known;
+        const plan = await asking.plan(planner, model.key, query, asked.queryType);
+        const defaultLimit = !hasLimit(query);
+        const request = asking.request(principal, entered, { signal, fresh, rollups, defaultLimit });
+        const ran = await asking.run(request, plan);
+        const json = shown(() => finished(plan, ran));
+        return answers.finish(key, json, request, plan.ranges);
+      },
+      sql: (principal, query) => ofCube(principal, query, 'sql'),
+      dryRun: (principal, query) => ofCube(principal, query, 'dryRun'),
+      meta: async (principal) => ({ status: 200, body: (await meta(principal)).rest }),
+    },
+
+    async graphql(principal, question, signal, { rollups = true } = {}) {
+      const entered = await asking.enter(principal);
+      const request = asking.request(principal, entered, { signal, rollups, defaultLimit: true });
+      const answer = await asking.requests.serving(request, () =>
+        entered.planner.call('graphql', entered.model.key, request.id, question),
+      );
+      const { outcomes, truncated } = request;
+      const extensions = {
+        freshness: freshnessOf(clock, outcomes),
+        cached: outcomes.length > 0 && outcomes.every((one) => one.cached),
+        tables: [...new Set(outcomes.flatMap((one) => one.tables))].sort(),
+        truncated,
+        rollups: rollupsOf(outcomes),
+      };
+      return plain(200, { ...answer, extensions });
+    },
+  };
+}
+
+async function readMeta(planner: Planner, { key, version }: Model): Promise<Meta> {
+  const { message } = await planner.call('ask', key, 'meta', null);
+  if (message.error !== undefined) throw new HubError('SEMANTIC_FAILED', message.error);
+  return { rest: Buffer.from(JSON.stringify(message)), port: metaOf(version, message) };
+}
+
+const plain = (status: number, body: object): Answer => ({ status, body: Buffer.from(JSON.stringify(body)) });
