@@ -235,6 +235,30 @@ test('while nothing was stored since its refresh, a roll-up is asked alone; rows
   expect(await runsFor('e')).toBe(1);
 });
 
+test('what a roll-up has no row of is found all the same, once it is stored', async () => {
+  let limit = 1000;
+  // Not told of what is stored: it is found out by the statement itself.
+  const counted = async (member: string, value: string): Promise<unknown> => {
+    limit += 1;
+    const filters = [{ member, operator: 'equals' as const, values: [value] }];
+    return (await both({ measures: ['sales.count'], filters, limit })).rows[0]![0];
+  };
+  await world.rollups.work();
+  const fresh = () => counted('sales.status', 'fresh');
+  const west = () => counted('shop_customers.region', 'west');
+  world.clock.tick();
+  expect([await fresh(), await west()]).toEqual(['0', '0']);
+  await engine.warehouse.command(
+    "INSERT INTO shop.orders SELECT 100003, 'a', toUUID('11111111-1111-1111-1111-111111111111'), 'fresh', NULL, 1, 1, 1, 1, '2026-01-05 10:00:00', 7, 0",
+  );
+  expect(await fresh()).toBe('1');
+  await engine.warehouse.command("INSERT INTO shop.customers VALUES (5, 'west', 2, 0)");
+  expect(Number(await west())).toBeGreaterThan(100);
+  await engine.warehouse.command("INSERT INTO shop.customers VALUES (5, 'south', 3, 0)");
+  world.clock.tick();
+  await world.rollups.work();
+});
+
 test('each sees what its rule lets through, from roll-ups whose columns can tell, else raw', async () => {
   const query: SemanticQuery = { measures: ['sales.count', 'sales.revenue'], dimensions: ['sales.status'] };
   for (const [role, from] of [

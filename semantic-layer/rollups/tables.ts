@@ -138,7 +138,10 @@ const generationOf = ({ database, table }: TableMark): string =>
 
 export const MOVED = 'ROLLUP_MOVED';
 
-/** False or an error (MOVED) unless the tables are those of the build, only the base has changed, and not `wrong`. */
+/**
+ * False or an error (MOVED) unless the tables are those of the build, only the base has changed, and not `wrong`. A
+ * scalar of its own: as a condition on rows it would not be looked at where the roll-up has none that are asked for.
+ */
 function unmoved(build: Build, wrong: string): string {
   const [base, ...joined] = build.tables;
   const moved = [
@@ -149,7 +152,7 @@ function unmoved(build: Build, wrong: string): string {
     ),
     wrong,
   ];
-  return base ? `throwIf(${moved.join(' OR ')}, ${chLiteral(MOVED)}) = 0` : '0';
+  return base ? `(SELECT throwIf(${moved.join(' OR ')}, ${chLiteral(MOVED)})) = 0` : '0';
 }
 
 /** Named once in a statement: ClickHouse takes its time over each place where it is written out. */
