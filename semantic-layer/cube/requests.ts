@@ -122,10 +122,11 @@ export class Requests {
       );
       return (
         instead && {
-          ...instead,
+          rollup: instead.rollup,
+          statements: [...(instead.quick === null ? [] : [instead.quick]), instead.sql],
           answered: () => rollups.hit(instead, raw, params),
-          notQuick: () => rollups.notQuick(instead),
-          failed: (thrown) => rollups.fellBack(instead, thrown),
+          failed: (thrown, isLast) =>
+            isLast ? rollups.fellBack(instead, thrown) : rollups.notQuick(instead, thrown),
         }
       );
     };

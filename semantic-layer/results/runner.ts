@@ -18,14 +18,11 @@ export interface Statement {
 /** Another statement that gives the same rows, from a roll-up. */
 export interface Shortcut {
   readonly rollup: string;
-  readonly sql: string;
-  /** Gives the same sooner, or fails; null: there is none. */
-  readonly quick: string | null;
+  /** Each gives the same; in the order in which they are tried. */
+  readonly statements: readonly string[];
   answered(): void;
-  /** The quick one failed; the other one runs next. */
-  notQuick(): void;
-  /** It failed; the statement itself runs next. */
-  failed(thrown: unknown): void;
+  /** One failed; after the last one the statement itself runs. */
+  failed(thrown: unknown, isLast: boolean): void;
 }
 
 export interface Outcome extends Rows {
@@ -140,27 +137,18 @@ export class Runner {
   async #short(statement: Statement, signal: AbortSignal, admit: Admit) {
     const shortcut = await statement.shortcut?.();
     if (!shortcut) return null;
-    const { rollup, sql, quick } = shortcut;
-    const ask = (text: string) => this.#admitted({ ...statement, sql: text }, signal, admit);
-    if (quick !== null) {
+    const { rollup, statements } = shortcut;
+    for (const [index, sql] of statements.entries()) {
       try {
-        const rows = await ask(quick);
+        const rows = await this.#admitted({ ...statement, sql }, signal, admit);
         shortcut.answered();
         return { ...rows, rollup };
       } catch (thrown) {
         if (signal.aborted) throw thrown;
-        shortcut.notQuick();
+        shortcut.failed(thrown, index === statements.length - 1);
       }
     }
-    try {
-      const rows = await ask(sql);
-      shortcut.answered();
-      return { ...rows, rollup };
-    } catch (thrown) {
-      if (signal.aborted) throw thrown;
-      shortcut.failed(thrown);
-      return null;
-    }
+    return null;
   }
 
   async #admitted(

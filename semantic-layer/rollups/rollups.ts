@@ -11,7 +11,7 @@ import {
 } from './definition.ts';
 import { ROLLUP_TABLE } from './planner.ts';
 import { readBuilds, readCovered, readMarks, takeOut } from './store.ts';
-import { type Build, type Covered, inZone, merged, untouched } from './tables.ts';
+import { type Build, type Covered, inZone, MOVED, merged, untouched } from './tables.ts';
 import { type Declared, type Right, Worker, type WorkStatus } from './worker.ts';
 
 export interface RollupsOptions {
@@ -129,9 +129,9 @@ export class Rollups {
     this.#checker.sample({ rollup, again, raw, params });
   }
 
-  /** The quick statement failed, and the other one is asked. */
-  notQuick({ rollup, covered }: Instead): void {
-    this.#behind.set(rollup, covered);
+  /** The quick statement failed, and the other one is asked. Only rows that were stored keep it from the next one. */
+  notQuick({ rollup, covered }: Instead, thrown: unknown): void {
+    if (toHubError(thrown).message.includes(MOVED)) this.#behind.set(rollup, covered);
   }
 
   /** Cube could not plan the question over a roll-up; it is asked raw. */
