@@ -101,9 +101,9 @@ export class Rollups {
     if (this.#topics.size > 0) void this.#worker.wake();
   }
 
-  /** Builds and refreshes what is behind; resolves when that is done. */
+  /** Builds and refreshes what is behind, without a rest between; resolves when that is done. */
   work(): Promise<void> {
-    return this.#worker.wake();
+    return this.#worker.workNow();
   }
 
   /** The statement over a roll-up that gives what the raw one gives; null if there is none for this profile now. */

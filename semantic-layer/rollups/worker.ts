@@ -67,6 +67,7 @@ export class Worker {
   #askAgainAt = 0;
   #sweepAt = 0;
   #pending = false;
+  #unrested = false;
   #work: Promise<void> | null = null;
   #later: NodeJS.Timeout | undefined;
   #ready = false;
@@ -88,14 +89,18 @@ export class Worker {
     this.#refused.clear();
   }
 
-  /** Resolves when all that was known to be done is done, or nothing can be. */
+  /** Resolves when all that was known to be done is done, or nothing can be; what rests is woken when it has. */
   wake(): Promise<void> {
     if (this.#stop.signal.aborted) return Promise.resolve();
     this.#pending = true;
-    this.#work ??= this.#loop().finally(() => {
-      this.#work = null;
-    });
+    this.#work ??= this.#loop();
     return this.#work;
+  }
+
+  /** The same, and nothing rests. */
+  workNow(): Promise<void> {
+    this.#unrested = true;
+    return this.wake();
   }
 
   async close(): Promise<void> {
@@ -106,17 +111,21 @@ export class Worker {
 
   async #loop(): Promise<void> {
     while (this.#pending && !this.#stop.signal.aborted) {
+      const unrested = this.#unrested;
       this.#pending = false;
+      this.#unrested = false;
       try {
-        await this.#cycle();
+        await this.#cycle(unrested);
       } catch (thrown) {
         if (!this.#stop.signal.aborted)
           this.#options.logger.warn({ err: toHubError(thrown) }, 'roll-ups could not be looked after');
       }
     }
+    // In the same step as the last look at what is pending: whoever wakes it after that begins anew.
+    this.#work = null;
   }
 
-  async #cycle(): Promise<void> {
+  async #cycle(unrested: boolean): Promise<void> {
     const { warehouse, declared } = this.#options;
     const all = await declared();
     for (const one of all)
@@ -142,22 +151,24 @@ export class Worker {
     if (!this.#ready) await setUp(warehouse);
     this.#ready = true;
     const builds = await readBuilds(warehouse);
+    const rested: number[] = [];
     for (const definition of wanted) {
       if (this.#stop.signal.aborted) return;
-      if (this.#resting(definition.name)) continue;
-      await this.#keep(definition, builds.get(definition.name));
+      const until = this.#restUntil.get(definition.name) ?? 0;
+      if (!unrested && until > performance.now()) rested.push(until);
+      else await this.#keep(definition, builds.get(definition.name));
     }
+    this.#wakeAt(rested);
     if (performance.now() < this.#sweepAt) return;
     this.#sweepAt = performance.now() + SWEEP_EVERY_MS;
     await this.#sweep(new Set(wanted.map(({ name }) => name)));
   }
 
-  #resting(name: string): boolean {
-    const left = (this.#restUntil.get(name) ?? 0) - performance.now();
-    if (left <= 0) return false;
+  #wakeAt(times: readonly number[]): void {
     clearTimeout(this.#later);
+    if (times.length === 0) return;
+    const left = Math.max(0, Math.min(...times) - performance.now());
     this.#later = setTimeout(() => void this.wake(), left).unref();
-    return true;
   }
 
   async #keep(definition: Definition, before: Build | undefined): Promise<void> {
