@@ -50,7 +50,10 @@ export async function benchSemantic({
       benchmark: 'semantic',
       rows,
       firstAnswerMs,
-      uncached: await part('uncached', () => beside(rig, client)),
+      uncached: await part('uncached', async () => ({
+        otherValues: await beside(rig, client, otherValues),
+        otherForms: await beside(rig, client, otherForms),
+      })),
       dashboard: await part('dashboard', () => board(rig, client)),
       cached: await part('cached', () => known(client, rate, seconds)),
       commitToAnswer: await part('freshness', () => freshness(rig, client)),
@@ -93,15 +96,28 @@ async function ask(client: Client, query: Query): Promise<Record<string, string>
   return (JSON.parse(text) as { data: Record<string, string>[] }).data;
 }
 
-/** Each limit makes another statement, which neither Cube nor the hub has seen. */
-const unseen = (index: number): Query => ({
+const MARCH: Query = {
   measures: ['bench_bench_orders.count', 'bench_bench_orders.amount_sum'],
   dimensions: ['bench_bench_orders.status'],
   timeDimensions: [{ ...MONTHS, dateRange: ['2022-03-01', '2022-03-31'] }],
+};
+const channels = (values: readonly string[]) => [
+  { member: 'bench_bench_orders.channel', operator: 'notEquals', values },
+];
+
+/** Questions that nobody has asked: one form, as when somebody changes a filter. */
+const otherValues = (index: number): Query => ({
+  ...MARCH,
+  filters: channels([`none of ${index}`]),
   limit: 500 + index,
 });
+/** Each of a form of its own: Cube plans every one. */
+const otherForms = (index: number): Query => ({
+  ...MARCH,
+  filters: channels(Array.from({ length: index + 1 }, (_, value) => `none of ${value}`)),
+});
 
-async function beside(rig: Rig, client: Client, count = 30) {
+async function beside(rig: Rig, client: Client, unseen: (index: number) => Query, count = 30) {
   const statements: string[] = [];
   for (let index = 0; index < count; index += 1) {
     const { text } = await client.send({

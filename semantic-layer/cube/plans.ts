@@ -1,15 +1,16 @@
 import { BoundedCache } from '../results/index.ts';
+import { formOf, type Template, templateOf } from './forms.ts';
 import type { Plan, Planner, Refusal } from './planner/index.ts';
 import type { Range } from './ranges.ts';
 
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
- * Plans by the model and the very question: asked again after its tables have changed, it is not planned again, unless
- * its relative ranges mean other days by then.
+ * Plans by the model and the form of the question: asked again, with other values or after its tables have changed,
+ * it is not planned again, unless its relative ranges mean other days by then.
  */
 export class Plans {
-  readonly #known = new BoundedCache<Plan>(MAX_BYTES);
+  readonly #known = new BoundedCache<Template | null>(MAX_BYTES);
   #made = 0;
 
   get made(): number {
@@ -22,13 +23,32 @@ export class Plans {
     query: unknown,
     queryType: string | undefined,
   ): Promise<Plan | Refusal> {
-    const key = `${model} ${queryType ?? ''} ${JSON.stringify(query)}`;
+    const under = (text: unknown): string => `${model} ${queryType ?? ''} ${JSON.stringify(text)}`;
+    const plan = async (asked: unknown): Promise<Plan | Refusal> => {
+      this.#made += 1;
+      return planner.call('plan', model, asked, queryType);
+    };
+    const form = formOf(query);
+    const key = under(form.query);
     const known = this.#known.get(key);
-    if (known && (await meanTheSame(planner, known.ranges!))) return known;
-    this.#made += 1;
-    const plan = await planner.call('plan', model, query, queryType);
-    if ('parts' in plan && plan.ranges) this.#known.set(key, plan, plan.size * 2);
-    return plan;
+    if (known && (await meanTheSame(planner, known.ranges!))) return known.with(form.values);
+    if (known !== null && form.values.length > 0) {
+      const marked = await plan(form.query);
+      const template = 'parts' in marked ? templateOf(marked, form) : null;
+      if (template?.ranges !== null) this.#keep(key, template);
+      if (template) return template.with(form.values);
+    }
+    const own = under(query);
+    const mine = this.#known.get(own);
+    if (mine && (await meanTheSame(planner, mine.ranges!))) return mine.with([]);
+    const made = await plan(query);
+    if ('parts' in made && made.ranges) this.#keep(own, templateOf(made, { query, values: [] }));
+    return made;
+  }
+
+  /** Null: questions of this form are planned one by one. */
+  #keep(key: string, template: Template | null): void {
+    this.#known.set(key, template, 2 * (template?.size ?? 0));
   }
 }
 

@@ -22,8 +22,6 @@ export interface Plan {
   readonly multi: { readonly queryType: QueryType } | null;
   /** Relative ranges as they were understood; null: something else in it depends on when it is asked. */
   readonly ranges: readonly Range[] | null;
-  /** Length of the plan as text. */
-  readonly size: number;
 }
 
 /** Cube's own answer to what it refuses. */

@@ -89,7 +89,7 @@ export async function planOf(
   context: CubeContext,
   query: unknown,
   queryType: string | undefined,
-): Promise<Omit<Plan, 'ranges' | 'size'> | Refusal> {
+): Promise<Omit<Plan, 'ranges'> | Refusal> {
   const planning: PlanningContext = { ...context, planned: [] };
   const answer = Promise.withResolvers<{ message: ResultMessage | ErrorMessage; status: number }>();
   await gateway.load({
