@@ -51,6 +51,8 @@ describe('configuration', () => {
     ],
     ['http:\n  port: 99999\n', 'bac.yaml:2: http.port:', 'Mend the value'],
     ['http: [1\n', 'bac.yaml:', 'Mend the YAML'],
+    ['http\n', 'bac.yaml: its content is no set of keys and values.', 'Write keys such as "http:"'],
+    ['- http\n', 'bac.yaml: its content is no set of keys and values.', '`bac config` shows all'],
   ])('%j is refused with file, line and a next step', (text, message, next) => {
     yaml(text);
     try {

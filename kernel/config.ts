@@ -344,6 +344,12 @@ function readYaml(file: string): { value: unknown; line: Line } {
   if (problem)
     throw userError('CONFIG_INVALID', `${file}:${problem.line}: ${problem.message}`, 'Mend the YAML.');
   const value = source.value ?? {};
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw userError(
+      'CONFIG_INVALID',
+      `${file}: its content is no set of keys and values.`,
+      'Write keys such as "http:" with what belongs to them below; `bac config` shows all.',
+    );
   // What comes from the environment alone has no line.
   const line: Line = (path) =>
     path[0] !== undefined && Object.hasOwn(value, path[0]) ? source.problem(path, '', 'key').line : null;

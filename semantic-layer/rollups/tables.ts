@@ -133,26 +133,26 @@ const firstKey = ({ base }: Definition): string => chIdent(base.schema.key[0]!);
 export const within = (definition: Definition, range: string): string =>
   `${firstKey(definition)} >= tupleElement(${range}, 1) AND ${firstKey(definition)} <= tupleElement(${range}, 2)`;
 
-const generationOf = ({ database, table }: TableMark): string =>
-  `(SELECT any(g) FROM (SELECT bitShiftRight(_version, 52) AS g FROM ${chTable(database, table)} LIMIT 1))`;
-
 export const MOVED = 'ROLLUP_MOVED';
 
+/** Says 0 while the rows of a table are of the snapshot that the build has seen. */
+const otherGeneration = ({ database, table, generation }: TableMark): string =>
+  `SELECT toUInt64(g NOT IN (0, ${generation})) FROM (SELECT bitShiftRight(_version, 52) AS g FROM ${chTable(database, table)} LIMIT 1)`;
+
+/** Says 0 while nothing was stored in it since. */
+const stored = ({ database, table }: Pick<TableMark, 'database' | 'table'>, block: string): string =>
+  `SELECT count() FROM ${chTable(database, table)} WHERE ${partsAfter(block)}`;
+
 /**
- * False or an error (MOVED) unless the tables are those of the build, only the base has changed, and not `wrong`. A
+ * False or an error (MOVED) unless the tables are those of the build, only the base has changed, and `more` says 0. A
  * scalar of its own: as a condition on rows it would not be looked at where the roll-up has none that are asked for.
+ * One and not several, of which each takes ClickHouse its time.
  */
-function unmoved(build: Build, wrong: string): string {
-  const [base, ...joined] = build.tables;
-  const moved = [
-    ...build.tables.map((mark) => `${generationOf(mark)} NOT IN (0, ${mark.generation})`),
-    ...joined.map(
-      (mark) =>
-        `(SELECT count() FROM ${chTable(mark.database, mark.table)} WHERE ${partsAfter(mark.block)}) > 0`,
-    ),
-    wrong,
-  ];
-  return base ? `(SELECT throwIf(${moved.join(' OR ')}, ${chLiteral(MOVED)})) = 0` : '0';
+function unmoved({ tables }: Build, more: string): string {
+  const [base, ...joined] = tables;
+  if (!base) return '0';
+  const moved = [...tables.map(otherGeneration), ...joined.map((mark) => stored(mark, mark.block)), more];
+  return `(SELECT throwIf(sum(moved) > 0, ${chLiteral(MOVED)}) FROM (SELECT 0 AS moved UNION ALL ${moved.join(' UNION ALL ')})) = 0`;
 }
 
 /** Named once in a statement: ClickHouse takes its time over each place where it is written out. */
@@ -193,7 +193,7 @@ export function merged(
   { question, load, filter }: Parts,
 ): string {
   const sealed = both([
-    unmoved(build, `has(${TOUCHED}, ${OUT_OF_RANGE})`),
+    unmoved(build, `SELECT toUInt64(has(${TOUCHED}, ${OUT_OF_RANGE}))`),
     present(build, covered),
     `NOT has(${TOUCHED}, __bucket)`,
     filter && `(${filter})`,
@@ -216,7 +216,10 @@ export function untouched(
   covered: Covered,
   { question, filter }: Omit<Parts, 'load'>,
 ): string {
-  const stored = `(SELECT count() FROM ${baseName(definition)} WHERE ${partsAfter(covered.block)}) > 0`;
-  const sealed = both([unmoved(build, stored), present(build, covered), filter && `(${filter})`]);
+  const sealed = both([
+    unmoved(build, stored(definition.base, covered.block)),
+    present(build, covered),
+    filter && `(${filter})`,
+  ]);
   return question(`(SELECT ${columnList(definition)} FROM ${dataTable(build.prefix)} WHERE ${sealed})`);
 }
