@@ -3,6 +3,7 @@ export * from './change-event.ts';
 export * from './config.ts';
 export { CONTROL_TOPIC_CONFIG, controlBatch } from './control.ts';
 export * from './errors.ts';
+export { bindable, freePort } from './free-port.ts';
 export * from './identifiers.ts';
 export type { IssuerConfig } from './identity-config.ts';
 export * from './interchange.ts';

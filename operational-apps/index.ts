@@ -9,7 +9,6 @@ export * from './runtime/index.ts';
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
-  freePort,
   startEmbeddedPostgres,
 } from './store/embedded.ts';
 export * from './warehouse/index.ts';

@@ -173,6 +173,35 @@ test('a locked table does not stop the others', async () => {
   await locker.end();
 }, 180_000);
 
+test('a locked table begins after its lock, whichever table’s change has it published', async () => {
+  await using at = await world();
+  const { app } = at;
+  await app.query('CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)');
+  // The catalog is looked at where the stream has something new only.
+  await at.capture({ rescanMs: 3_600_000 }).start();
+  await add(at);
+  await streams(at, 't');
+  const locker = new pg.Client({ connectionString: at.url('shop') });
+  await locker.connect();
+  await app.query('CREATE TABLE locked (id int PRIMARY KEY); INSERT INTO t VALUES (2, 2)');
+  // As while an index is made: nobody writes, and the table cannot be published.
+  await locker.query('BEGIN; LOCK TABLE locked IN SHARE MODE');
+  await app.query('CREATE TABLE second (id int PRIMARY KEY); INSERT INTO second VALUES (1)');
+  await streams(at, 'second');
+  const state = async () =>
+    (await at.registry.table({ source: 'shop', schema: 'public', table: 'locked' }))?.state;
+  expect(await state()).toBe('pending');
+  await locker.query('COMMIT');
+  await locker.end();
+  await app.query('ALTER TABLE t ALTER a TYPE bigint; INSERT INTO t VALUES (3, 3)');
+  await converges(at, app, 't', ['id']);
+  await app.query('CREATE TABLE third (id int PRIMARY KEY); INSERT INTO third VALUES (1)');
+  await streams(at, 'third');
+  await streams(at, 'locked');
+  await app.query('INSERT INTO locked VALUES (7)');
+  await converges(at, app, 'locked', ['id']);
+}, 120_000);
+
 test('paused, resumed; a lost slot begins everything anew; removed', async () => {
   await using at = await world();
   const { app, pool, log, registry, target } = at;

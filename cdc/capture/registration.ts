@@ -35,6 +35,8 @@ const ALWAYS = async (): Promise<boolean> => true;
 export class Registration {
   readonly tables = new Map<string, CapturedTable>();
   readonly #options: RegistrationOptions;
+  /** Tables that a lock kept out of the publication: they begin once they are in it, whoever brings that about. */
+  readonly #locked = new Set<string>();
   /** Tables that begin when these transactions have ended. */
   readonly #waiting = new Map<string, () => Promise<boolean>>();
 
@@ -44,6 +46,15 @@ export class Registration {
 
   isWaiting(key: string): boolean {
     return this.#waiting.has(key);
+  }
+
+  get hasLocked(): boolean {
+    return this.#locked.size > 0;
+  }
+
+  /** True if the table was kept out of the publication and is in it now. */
+  wasLocked(key: string): boolean {
+    return this.#locked.has(key) && !this.#options.catalog.isPending(key);
   }
 
   /** Tables whose waiting is over; they may begin now. */
@@ -136,6 +147,8 @@ export class Registration {
         // Changes made while somebody had taken it out of the publication are lost.
         (catalog.wasPublished(key) && (entry.state === 'streaming' || entry.state === 'snapshotting')));
     const pending = catalog.isPending(key);
+    if (pending) this.#locked.add(key);
+    else this.#locked.delete(key);
     if (resumes) {
       if (entry.state === 'snapshotting') this.#options.onSnapshot(table, latest, ALWAYS);
       else if (!pending && entry.state === 'pending') await this.#snapshot(table, latest);

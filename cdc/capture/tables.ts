@@ -113,12 +113,10 @@ export class TableBook {
       const entry = await registry.table(table.id);
       if (entry) await this.#registration.gone(entry);
     }
-    const pending = new Set(this.#catalog.publication.pending.map(tableKey));
-    if (news.size === 0 && pending.size === 0) return;
+    if (news.size === 0 && !this.#registration.hasLocked) return;
     await this.#catalog.publish();
-    for (const waiting of this.#catalog.publication.pending) pending.delete(tableKey(waiting));
     for (const [key, found] of this.#catalog.tables) {
-      if (!news.has(key) && !pending.has(key)) continue;
+      if (!news.has(key) && !this.#registration.wasLocked(key)) continue;
       const entry = (await registry.table(found.schema)) ?? undefined;
       if (
         !ended.has(key) &&

@@ -21,6 +21,16 @@ const TRANSIENT = new Set([
   '72000',
 ]);
 
+/** undefined_object, object_not_in_prerequisite_state, invalid_parameter_value: by server version. */
+const MOMENT_GONE = new Set(['42704', '55000', '22023']);
+
+/** A session could not be brought to the snapshot's moment: with the session that exported it the moment is gone. */
+export function momentError(error: unknown, id: TableId): unknown {
+  if (!MOMENT_GONE.has((error as { code?: string }).code ?? '')) return error;
+  const name = pgTable(id.schema, id.table);
+  return transientError('SNAPSHOT_INTERRUPTED', `The session that reads ${name} has ended.`, error);
+}
+
 /** What a failed step of a snapshot means: retried (transient), or for capture to act on. */
 export function snapshotError(error: unknown, id: TableId): HubError {
   if (error instanceof HubError) return error;

@@ -128,6 +128,21 @@ describe('createSnapshotter', () => {
     expect(await ids('moving')).toEqual(all(20_000));
   });
 
+  it('goes on when the session that keeps its moment open is gone', async () => {
+    const schema = await makeTable('unkept', 20_000);
+    const target = watched(async (_, nth) => {
+      if (nth !== 3) return;
+      const { rowCount } = await world.app.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%pg_export_snapshot%'",
+      );
+      expect(rowCount).toBe(1);
+    });
+    const shooter = snapshotter(target, 2000, 1);
+    await shooter.snapshot(schema, 1, never);
+    await shooter.close();
+    expect(await ids('unkept')).toEqual(all(20_000));
+  });
+
   it('begins anew when the table was rewritten while it was read', async () => {
     const schema = await makeTable('rewritten', 20_000);
     await world.app.query('DELETE FROM rewritten WHERE id <= 10000');

@@ -12,7 +12,7 @@ import { type CatalogTable, introspectTables, profileOf, type SourceKind } from 
 import { slotNameOf } from '../slots/index.ts';
 import { type Anchor, type Chunk, type ChunkStore, chunkStore } from './chunks.ts';
 import { copyRange } from './copy.ts';
-import { snapshotError } from './failures.ts';
+import { momentError, snapshotError } from './failures.ts';
 import { planChunks } from './plan.ts';
 import { afterSlot } from './read-time.ts';
 import { backOff } from './retry.ts';
@@ -175,7 +175,9 @@ class TableRun {
       );
       const { id, xmin } = rows[0]!;
       await work(async (client) => {
-        await client.query(`SET TRANSACTION SNAPSHOT '${id}'`);
+        await client.query(`SET TRANSACTION SNAPSHOT '${id}'`).catch((error: unknown) => {
+          throw momentError(error, this.#schema);
+        });
       }, xmin);
       await keeper.query('COMMIT');
     }, this.#signal);

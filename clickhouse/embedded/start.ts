@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { totalmem } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { HubError, type Logger, userError } from '#kernel';
+import { freePort, HubError, type Logger, userError } from '#kernel';
 import { type ChildMessage, type ChildOptions, childMessageSchema } from './options.ts';
 
 export interface EmbeddedClickHouseOptions {
@@ -46,10 +46,12 @@ export async function startEmbeddedClickHouse(
   options: EmbeddedClickHouseOptions,
 ): Promise<EmbeddedClickHouse> {
   const { log, ...rest } = options;
+  const free = options.port === 0 ? await freePort() : options.port;
   const child = launch(options);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const settings: ChildOptions = {
     ...rest,
+    port: free,
     maxMemoryBytes: options.maxMemoryBytes ?? Math.floor(Math.min(totalmem() / 2, 8 * GiB)),
   };
   const port = await ready(child, settings, log);

@@ -2,11 +2,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
-import type { Logger } from '#kernel';
+import { freePort, type Logger } from '#kernel';
 import { type Certificates, makeCertificates } from './certificates.ts';
 import { kafkaJars } from './jars.ts';
 import { type JavaProcess, runJava, startFailed, startJava } from './java.ts';
-import { stablePort } from './ports.ts';
 import { type BrokerPorts, brokerSettings, connectSettings } from './settings.ts';
 
 export interface KafkaOptions {
@@ -59,12 +58,12 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
   const ports: BrokerPorts[] = [];
   for (let index = 0; index < options.brokers; index++)
     ports.push({
-      client: options.ports ? options.ports.client + index : await stablePort(),
-      internal: await stablePort(),
-      controller: await stablePort(),
+      client: options.ports ? options.ports.client + index : await freePort(),
+      internal: await freePort(),
+      controller: await freePort(),
     });
   const internal = ports.map((p) => `127.0.0.1:${p.internal}`);
-  const connectPort = options.connect ? (options.ports?.connect ?? (await stablePort())) : null;
+  const connectPort = options.connect ? (options.ports?.connect ?? (await freePort())) : null;
   const connectUrl = connectPort === null ? null : `http://127.0.0.1:${connectPort}`;
   const running = new Map<number | 'connect', JavaProcess>();
   const java = { classPath: jars.broker, quickStart: !options.throughput, log: options.log };

@@ -1,9 +1,8 @@
-import { createServer } from 'node:net';
-import { userError } from '#kernel';
+import { bindable, freePort, userError } from '#kernel';
 
 /**
- * The port to use: `wanted` if free. A taken port that nobody chose moves to a free one (0 = let the
- * system pick); a taken port that somebody chose is an error.
+ * The port to use: `wanted` if free (0 = any). A taken port that nobody chose moves to a free one; a taken port that
+ * somebody chose is an error.
  */
 export async function claimPort(
   what: string,
@@ -12,11 +11,11 @@ export async function claimPort(
   variable: string,
   host = '127.0.0.1',
 ): Promise<{ port: number; moved: boolean }> {
-  if (wanted === 0) return { port: await free(0, host), moved: false };
+  if (wanted === 0) return { port: await freePort(host), moved: false };
   try {
-    return { port: await free(wanted, host), moved: false };
+    return { port: await bindable(wanted, host), moved: false };
   } catch (cause) {
-    if (!chosen) return { port: await free(0, host), moved: true };
+    if (!chosen) return { port: await freePort(host), moved: true };
     throw userError(
       'PORT_TAKEN',
       `Port ${wanted}, meant for ${what}, is taken.`,
@@ -24,14 +23,4 @@ export async function claimPort(
       cause,
     );
   }
-}
-
-function free(port: number, host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(port, host, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : port));
-    });
-  });
 }

@@ -11,12 +11,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
-import { HubError, type Logger, userError } from '#kernel';
+import { bindable, freePort, HubError, type Logger, userError } from '#kernel';
 import { othersCanReach, type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts';
 
 export interface EmbeddedPostgresOptions {
@@ -284,29 +283,13 @@ async function ensureDatabase(url: string): Promise<void> {
   }
 }
 
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}
-
-function assertPortFree(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', (cause) =>
-      reject(
-        userError(
-          'PORT_TAKEN',
-          `Port ${port}, meant for PostgreSQL, is taken.`,
-          'Stop what uses it, or set BAC_POSTGRES_PORT to another port (0 = any free one).',
-          cause,
-        ),
-      ),
+async function assertPortFree(port: number): Promise<void> {
+  await bindable(port, '127.0.0.1').catch((cause) => {
+    throw userError(
+      'PORT_TAKEN',
+      `Port ${port}, meant for PostgreSQL, is taken.`,
+      'Stop what uses it, or set BAC_POSTGRES_PORT to another port (0 = any free one).',
+      cause,
     );
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
   });
 }

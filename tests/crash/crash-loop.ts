@@ -64,7 +64,11 @@ export async function crashLoop({ hub, seed, kills, victims }: CrashLoop): Promi
   const source = client();
   source.on('error', () => {}); // the hub is stopped while a failing test still holds it
   await source.connect();
-  await untilEqual(hub, source, seed);
+  await untilEqual(hub, source, seed).catch(async (error: Error) => {
+    const status = await hub.bac('status');
+    const said = [...hub.output.slice(-200), status.stdout, status.stderr].join('\n');
+    throw new Error(`${error.message}\nThe hub said:\n${said}`, { cause: error });
+  });
   process.stdout.write(`${since()}: every table equals its source\n`);
   const letters = await source.query('SELECT count(*)::int AS n, min(error) AS error FROM bac.dead_letters');
   expect(letters.rows[0]).toEqual({ n: 0, error: null });
@@ -88,6 +92,13 @@ async function killLoop(
   return killed;
 }
 
+/** A few of each table. */
+const firstOf = (differences: readonly string[]): string[] =>
+  Object.values(Object.groupBy(differences, (line) => line.split(/[ :]/)[0]!)).flatMap((lines = []) => [
+    ...lines.slice(0, 4).map((line) => line.slice(0, 200)),
+    ...(lines.length > 4 ? [`... ${lines.length} lines of this table`] : []),
+  ]);
+
 async function untilEqual(hub: TestHub, source: pg.Client, seed: number): Promise<void> {
   const password = readFileSync(join(hub.stateDir, 'clickhouse-password'), 'utf8').trim();
   const url = hub.addresses.clickhouse!;
@@ -109,7 +120,7 @@ async function untilEqual(hub: TestHub, source: pg.Client, seed: number): Promis
       return differences.length === 0 ? true : undefined;
     },
     180_000,
-    () => `seed ${seed}, still different:\n${differences.slice(0, 30).join('\n')}`,
+    () => `seed ${seed}, still different:\n${firstOf(differences).join('\n')}`,
   );
   await warehouse.close();
 }
