@@ -202,6 +202,37 @@ test('a locked table begins after its lock, whichever table’s change has it pu
   await converges(at, app, 'locked', ['id']);
 }, 120_000);
 
+test('tables that change shape again and again while they begin lose no value', async () => {
+  const random = seeded(Number(process.env.SEED ?? 7));
+  await using at = await world();
+  const { app } = at;
+  await app.query(
+    'CREATE TABLE t (id int PRIMARY KEY, a int, size int); INSERT INTO t SELECT g, g, g FROM generate_series(1, 50) g',
+  );
+  await at.capture({ rescanMs: 100 }).start();
+  await add(at);
+  await streams(at, 't');
+  const steps = (n: number): string[] => [
+    'ALTER TABLE t ALTER size TYPE bigint; ALTER TABLE t ALTER size TYPE int USING 0',
+    `ALTER TABLE t ADD COLUMN x${n} int DEFAULT 5; UPDATE t SET x${n} = 7`,
+    n < 2 ? 'SELECT 1' : `ALTER TABLE t DROP COLUMN x${n - 2}`,
+    'UPDATE t SET size = size + 1 WHERE id % 3 = 0',
+    `CREATE TABLE n${n} (id int PRIMARY KEY, a int)`,
+    `INSERT INTO n${n} SELECT g, g FROM generate_series(1, 20) g; ALTER TABLE n${n} ADD COLUMN b int DEFAULT 5; UPDATE n${n} SET b = 7`,
+  ];
+  const made: string[] = [];
+  for (let n = 0; n < 40; n += 1) {
+    for (const sql of steps(n)) {
+      if (sql.startsWith('CREATE')) made.push(`n${n}`);
+      await app.query(sql);
+      await new Promise((resolve) => setTimeout(resolve, random.below(25)));
+    }
+    if (n % 8 !== 7) continue;
+    await converges(at, app, 't', ['id']);
+    for (const table of made.splice(0)) await converges(at, app, table, ['id']);
+  }
+}, 300_000);
+
 test('paused, resumed; a lost slot begins everything anew; removed', async () => {
   await using at = await world();
   const { app, pool, log, registry, target } = at;

@@ -1,4 +1,4 @@
-import { tableKey } from '#kernel';
+import { HubError, tableKey } from '#kernel';
 import { type CatalogTable, introspectTables, type Reason } from '../catalog/index.ts';
 import {
   ensurePublication,
@@ -22,6 +22,9 @@ export interface SourceCatalogOptions {
   /** Why the engine cannot carry a table that could be captured otherwise; null = it can. */
   readonly refuses?: (table: CatalogTable) => Reason | null;
 }
+
+/** A catalog that changes between all of so many looks is left alone for a while. */
+const MOST_LOOKS = 50;
 
 /** What the source has of the tables asked for, and what of them it publishes. */
 export class SourceCatalog {
@@ -94,6 +97,24 @@ export class SourceCatalog {
     await client.published(added);
   }
 
+  /**
+   * Reads the catalog again and gives a position at which it was just so: whatever is committed after it has the
+   * shapes that were read, or newer ones. CATALOG_UNSETTLED (transient) if it keeps changing.
+   */
+  async settle(): Promise<number> {
+    await this.look();
+    for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+      const before = this.#tables;
+      const position = await this.client.position();
+      await this.look();
+      if (shapesOf(before) === shapesOf(this.#tables)) return position;
+    }
+    throw new HubError('CATALOG_UNSETTLED', 'Tables of the source change shape all the time.', {
+      disposition: 'transient',
+      next: 'Nothing: the hub tries again.',
+    });
+  }
+
   /** Reads the catalog again. */
   async look(): Promise<void> {
     const { client, source, refuses } = this.#options;
@@ -106,3 +127,7 @@ export class SourceCatalog {
     );
   }
 }
+
+/** All that capture knows of them but how large they are. */
+const shapesOf = (tables: ReadonlyMap<string, CatalogTable>): string =>
+  JSON.stringify([...tables.values()].map(({ estimatedRows: _, ...rest }) => rest));

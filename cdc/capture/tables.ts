@@ -59,27 +59,34 @@ export class TableBook {
    */
   async open(fresh: boolean, again: ReadonlySet<string>): Promise<void> {
     const { registry, source } = this.#options;
-    const position = await this.#options.client.position();
     await this.#catalog.look();
     const entries = new Map((await registry.tables(source)).map((entry) => [tableKey(entry), entry]));
+    // A new slot waited for the transactions that were open: it misses nothing.
+    const waiting = fresh ? new Set<string>() : await this.#waiting(entries);
+    const position = await this.#catalog.settle();
     for (const [key, found] of this.#catalog.tables) {
       const anew = fresh || again.has(key) || again.has('*');
-      // A new slot waited for the transactions that were open: it misses nothing.
-      const entry = entries.get(key);
-      if (!fresh && this.#registration.isNew(key, entry) && (await this.#registration.waits(found, entry)))
-        continue;
-      await this.#registration.take(
-        found,
-        entry,
-        anew,
-        this.#registration.isNew(key, entry) ? await this.#options.client.position() : position,
-      );
+      if (!waiting.has(key)) await this.#registration.take(found, entries.get(key), anew, position);
     }
     for (const [key, entry] of entries) {
       if (!this.#catalog.tables.has(key)) await this.#registration.gone(entry);
     }
     // What the last session had done but could not tell any more.
     await this.tell(...[...this.tables].map((table) => table.id));
+  }
+
+  /** Those among the tables that were just published whose writers of before have not ended. */
+  async #waiting(
+    entries: ReadonlyMap<string, TableEntry>,
+    of: ReadonlySet<string> | null = null,
+  ): Promise<ReadonlySet<string>> {
+    const waiting = new Set<string>();
+    for (const [key, found] of this.#catalog.tables) {
+      const entry = entries.get(key);
+      if ((of && !of.has(key)) || !this.#registration.isNew(key, entry)) continue;
+      if (await this.#registration.waits(found, entry)) waiting.add(key);
+    }
+    return waiting;
   }
 
   /**
@@ -91,11 +98,12 @@ export class TableBook {
   }
 
   async #rescan(retryFailedAfterMs: number, passed: number): Promise<void> {
-    const { registry, client } = this.#options;
+    const { registry, client, source } = this.#options;
     const ended = await this.#registration.endWaiting();
-    const position = await client.position();
     const before = this.#catalog.tables;
     await this.#catalog.look();
+    // What the catalog shows was committed before it.
+    const position = await client.position();
     const news = new Set<string>();
     for (const [key, found] of this.#catalog.tables) {
       const table = this.#registration.tables.get(key);
@@ -115,22 +123,17 @@ export class TableBook {
     }
     if (news.size === 0 && !this.#registration.hasLocked) return;
     await this.#catalog.publish();
+    const begins = new Set(
+      [...this.#catalog.tables.keys()].filter((key) => news.has(key) || this.#registration.wasLocked(key)),
+    );
+    if (begins.size === 0) return;
+    const entries = new Map((await registry.tables(source)).map((entry) => [tableKey(entry), entry]));
+    const waiting = await this.#waiting(entries, new Set([...begins].filter((key) => !ended.has(key))));
+    // After the writers have ended: what they committed is in the snapshot, and only there.
+    const settled = await this.#catalog.settle();
     for (const [key, found] of this.#catalog.tables) {
-      if (!news.has(key) && !this.#registration.wasLocked(key)) continue;
-      const entry = (await registry.table(found.schema)) ?? undefined;
-      if (
-        !ended.has(key) &&
-        this.#registration.isNew(key, entry) &&
-        (await this.#registration.waits(found, entry))
-      )
-        continue;
-      // Read after the writers have ended: what they committed is in the snapshot, and only there.
-      await this.#registration.take(
-        found,
-        entry,
-        true,
-        this.#registration.isNew(key, entry) ? await client.position() : position,
-      );
+      if (begins.has(key) && !waiting.has(key))
+        await this.#registration.take(found, entries.get(key), true, settled);
     }
   }
 
@@ -183,9 +186,8 @@ export class TableBook {
   }
 
   async #begin(table: CapturedTable): Promise<void> {
-    const position = await this.#options.client.position();
-    await this.#catalog.look();
     await this.#catalog.publish();
+    const position = await this.#catalog.settle();
     const found = this.#catalog.tables.get(tableKey(table.id));
     const entry = await this.#options.registry.table(table.id);
     if (found) await this.#registration.take(found, entry ?? undefined, true, position);

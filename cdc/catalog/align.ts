@@ -20,8 +20,8 @@ export interface Alignment {
  * the answer is `resnapshot`. So a column is never mistaken for another.
  *
  * Holds under one condition: `previous` is not newer than the message. At the first version and after
- * a re-snapshot the caller ensures it by reading the source's position before the catalog and dropping
- * changes committed before that position (the snapshot contains them).
+ * a re-snapshot the caller ensures it by a position at which the catalog was just so, dropping changes
+ * committed before it (the snapshot contains them).
  */
 export function alignRelation(
   previous: TableSchema | null,
