@@ -101,20 +101,23 @@ const MARCH: Query = {
   dimensions: ['bench_bench_orders.status'],
   timeDimensions: [{ ...MONTHS, dateRange: ['2022-03-01', '2022-03-31'] }],
 };
-const channels = (values: readonly string[]) => [
-  { member: 'bench_bench_orders.channel', operator: 'notEquals', values },
-];
+/** Leaves no row out, and looks at what is read anyway. */
+const all = (operator: string, value: string) => ({
+  member: 'bench_bench_orders.status',
+  operator,
+  values: [value],
+});
 
-/** Questions that nobody has asked: one form, as when somebody changes a filter. */
+/** Questions that nobody has asked: of one form, as when somebody changes a filter. */
 const otherValues = (index: number): Query => ({
   ...MARCH,
-  filters: channels([`none of ${index}`]),
+  filters: [all('notEquals', `none of ${index}`)],
   limit: 500 + index,
 });
-/** Each of a form of its own: Cube plans every one. */
+/** Each of a form of its own, by its binary digits: Cube plans every one. */
 const otherForms = (index: number): Query => ({
   ...MARCH,
-  filters: channels(Array.from({ length: index + 1 }, (_, value) => `none of ${value}`)),
+  filters: [1, 2, 4, 8, 16, 32].map((bit) => all(index & bit ? 'notEquals' : 'notStartsWith', 'none')),
 });
 
 async function beside(rig: Rig, client: Client, unseen: (index: number) => Query, count = 30) {

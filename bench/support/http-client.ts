@@ -4,6 +4,8 @@ export interface Shot {
   readonly method: string;
   readonly path: string;
   readonly body?: string;
+  /** Only the beginning of the answer is wanted: nothing more of it is kept. */
+  readonly skim?: boolean;
 }
 
 export interface Answer {
@@ -19,6 +21,7 @@ export interface Client {
 
 interface Waiting {
   readonly bytes: string;
+  readonly skim: boolean;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
@@ -42,17 +45,17 @@ export function httpClient(url: string, headers: Readonly<Record<string, string>
     else idle.push(connection);
   };
   return {
-    send: ({ method, path, body }) =>
+    send: ({ method, path, body, skim = false }) =>
       new Promise((resolve, reject) => {
         const content =
           body === undefined
             ? '\r\n'
             : `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-        const one = { bytes: `${method} ${path} HTTP/1.1\r\n${common}${content}`, resolve, reject };
+        const one = { bytes: `${method} ${path} HTTP/1.1\r\n${common}${content}`, skim, resolve, reject };
         const free = idle.pop();
         if (free) return free.send(one);
         if (all.size >= connections) return waiting.push(one);
-        const made = new Connection(connect(Number(port), hostname), next, () => {
+        const made: Connection = new Connection(Number(port), hostname, next, () => {
           all.delete(made);
           const at = idle.indexOf(made);
           if (at >= 0) idle.splice(at, 1);
@@ -66,19 +69,37 @@ export function httpClient(url: string, headers: Readonly<Record<string, string>
   };
 }
 
+const RECEIVED_BYTES = 64 * 1024;
+const SKIMMED_BYTES = 4 * 1024;
+
+/** Reads into one buffer that is used again: tens of megabytes a second of new ones keep the garbage collector busy. */
 class Connection {
   readonly #socket: Socket;
   readonly #free: (connection: Connection) => void;
   #current: Waiting | null = null;
-  #bytes: Buffer = Buffer.alloc(0);
+  #head = '';
+  #status = 0;
+  /** Bytes of the answer's body still to come; null: its head is not whole yet. */
+  #left: number | null = null;
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
 
-  constructor(socket: Socket, free: (connection: Connection) => void, gone: () => void) {
-    this.#socket = socket;
+  constructor(port: number, host: string, free: (connection: Connection) => void, gone: () => void) {
     this.#free = free;
-    socket.setNoDelay(true);
-    socket.on('data', (chunk) => this.#read(chunk));
-    socket.on('error', (error) => this.#fail(error));
-    socket.on('close', () => {
+    this.#socket = connect({
+      port,
+      host,
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(RECEIVED_BYTES),
+        callback: (bytes, buffer) => {
+          this.#read(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
+          return true;
+        },
+      },
+    });
+    this.#socket.setNoDelay(true);
+    this.#socket.on('error', (error) => this.#fail(error));
+    this.#socket.on('close', () => {
       gone();
       this.#fail(new Error('the server closed the connection'));
     });
@@ -98,24 +119,41 @@ class Connection {
     this.#current = null;
   }
 
-  #read(chunk: Buffer): void {
-    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
-    const end = this.#bytes.indexOf('\r\n\r\n');
-    if (end < 0) return;
-    const head = this.#bytes.toString('latin1', 0, end);
-    const status = Number(head.slice(9, 12));
-    const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
-    if (length === undefined) {
-      this.#socket.destroy(new Error(`an answer without a length: ${head.slice(0, 200)}`));
-      return;
+  #read(received: Buffer): void {
+    let body = received;
+    if (this.#left === null) {
+      const before = this.#head.length;
+      this.#head += received.toString('latin1');
+      const end = this.#head.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      const length = /\r\ncontent-length: (\d+)/i.exec(this.#head.slice(0, end + 2))?.[1];
+      if (length === undefined) {
+        this.#socket.destroy(new Error(`an answer without a length: ${this.#head.slice(0, 200)}`));
+        return;
+      }
+      this.#status = Number(this.#head.slice(9, 12));
+      this.#left = Number(length);
+      body = received.subarray(end + 4 - before);
     }
-    const whole = end + 4 + Number(length);
-    if (this.#bytes.length < whole) return;
-    const text = this.#bytes.toString('utf8', end + 4, whole);
-    this.#bytes = this.#bytes.subarray(whole);
+    this.#left -= body.length;
+    const room = this.#current?.skim ? SKIMMED_BYTES - this.#keptBytes : body.length;
+    if (room > 0) {
+      const kept = Buffer.from(body.subarray(0, room));
+      this.#kept.push(kept);
+      this.#keptBytes += kept.length;
+    }
+    if (this.#left === 0) this.#done();
+  }
+
+  #done(): void {
+    const answer = { status: this.#status, text: Buffer.concat(this.#kept).toString('utf8') };
     const { resolve } = this.#current!;
     this.#current = null;
+    this.#head = '';
+    this.#left = null;
+    this.#kept = [];
+    this.#keptBytes = 0;
     this.#free(this);
-    resolve({ status, text });
+    resolve(answer);
   }
 }

@@ -35,7 +35,7 @@ export async function openLoop(
     if (wait > 1) await new Promise((resolve) => setTimeout(resolve, wait));
     const { kind, shot } = next();
     const work: Promise<void> = client
-      .send(shot)
+      .send({ ...shot, skim: true })
       .then(({ status, text }) => {
         if (status >= 400 || text.includes('"errors":[')) {
           errors += 1;
