@@ -23,7 +23,7 @@ export interface SourceCatalogOptions {
   readonly refuses?: (table: CatalogTable) => Reason | null;
 }
 
-/** A catalog that changes between all of so many looks is left alone for a while. */
+/** Tables that change between all of so many looks are left alone for a while. */
 const MOST_LOOKS = 50;
 
 /** What the source has of the tables asked for, and what of them it publishes. */
@@ -98,16 +98,17 @@ export class SourceCatalog {
   }
 
   /**
-   * Reads the catalog again and gives a position at which it was just so: whatever is committed after it has the
-   * shapes that were read, or newer ones. CATALOG_UNSETTLED (transient) if it keeps changing.
+   * Reads the catalog again and gives a position at which these tables (if any) were just so: whatever is committed after it
+   * has the shapes that were read, or newer ones. CATALOG_UNSETTLED (transient) if they keep changing.
    */
-  async settle(): Promise<number> {
+  async settle(keys: ReadonlySet<string>): Promise<number> {
+    if (keys.size === 0) return this.client.position();
     await this.look();
     for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
       const before = this.#tables;
       const position = await this.client.position();
       await this.look();
-      if (shapesOf(before) === shapesOf(this.#tables)) return position;
+      if (shapesOf(before, keys) === shapesOf(this.#tables, keys)) return position;
     }
     throw new HubError('CATALOG_UNSETTLED', 'Tables of the source change shape all the time.', {
       disposition: 'transient',
@@ -128,6 +129,11 @@ export class SourceCatalog {
   }
 }
 
-/** All that capture knows of them but how large they are. */
-const shapesOf = (tables: ReadonlyMap<string, CatalogTable>): string =>
-  JSON.stringify([...tables.values()].map(({ estimatedRows: _, ...rest }) => rest));
+/** What decides how their rows are read. Where they are stored does not: TRUNCATE alone changes that. */
+const shapesOf = (tables: ReadonlyMap<string, CatalogTable>, keys: ReadonlySet<string>): string =>
+  JSON.stringify(
+    [...keys].map((key) => {
+      const { oid, attributes, reason, schema } = tables.get(key) ?? {};
+      return [oid, attributes, reason, schema?.columns, schema?.key, schema?.keyRule, schema?.origin?.marks];
+    }),
+  );

@@ -7,6 +7,9 @@ import { Shapes } from './shapes.ts';
 import { SourceCatalog, type SourceCatalogOptions } from './source-catalog.ts';
 import { type CapturedTable, precedes, type Route } from './table.ts';
 
+/** In these states a table goes on where it was. */
+const CAPTURED: ReadonlySet<TableEntry['state']> = new Set(['pending', 'snapshotting', 'streaming']);
+
 export type TableBookOptions = Omit<RegistrationOptions, 'catalog'> & SourceCatalogOptions;
 
 /**
@@ -63,11 +66,14 @@ export class TableBook {
     const entries = new Map((await registry.tables(source)).map((entry) => [tableKey(entry), entry]));
     // A new slot waited for the transactions that were open: it misses nothing.
     const waiting = fresh ? new Set<string>() : await this.#waiting(entries);
-    const position = await this.#catalog.settle();
-    for (const [key, found] of this.#catalog.tables) {
-      const anew = fresh || again.has(key) || again.has('*');
-      if (!waiting.has(key)) await this.#registration.take(found, entries.get(key), anew, position);
-    }
+    const isAnew = (key: string): boolean => fresh || again.has(key) || again.has('*');
+    const begins = [...this.#catalog.tables.keys()].filter((key) => {
+      const entry = entries.get(key);
+      return isAnew(key) || !entry || !CAPTURED.has(entry.state) || this.#registration.isNew(key, entry);
+    });
+    const position = await this.#catalog.settle(new Set(begins));
+    for (const [key, found] of this.#catalog.tables)
+      if (!waiting.has(key)) await this.#registration.take(found, entries.get(key), isAnew(key), position);
     for (const [key, entry] of entries) {
       if (!this.#catalog.tables.has(key)) await this.#registration.gone(entry);
     }
@@ -130,7 +136,7 @@ export class TableBook {
     const entries = new Map((await registry.tables(source)).map((entry) => [tableKey(entry), entry]));
     const waiting = await this.#waiting(entries, new Set([...begins].filter((key) => !ended.has(key))));
     // After the writers have ended: what they committed is in the snapshot, and only there.
-    const settled = await this.#catalog.settle();
+    const settled = await this.#catalog.settle(begins);
     for (const [key, found] of this.#catalog.tables) {
       if (begins.has(key) && !waiting.has(key))
         await this.#registration.take(found, entries.get(key), true, settled);
@@ -187,7 +193,7 @@ export class TableBook {
 
   async #begin(table: CapturedTable): Promise<void> {
     await this.#catalog.publish();
-    const position = await this.#catalog.settle();
+    const position = await this.#catalog.settle(new Set([tableKey(table.id)]));
     const found = this.#catalog.tables.get(tableKey(table.id));
     const entry = await this.#options.registry.table(table.id);
     if (found) await this.#registration.take(found, entry ?? undefined, true, position);
