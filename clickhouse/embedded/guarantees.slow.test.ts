@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { expect, test } from 'vitest';
@@ -63,6 +64,38 @@ test('a client that goes away ends its query; KILL QUERY ends it by the id its c
   await killed;
   await expect.poll(() => running(engine), { timeout: 10_000 }).toBe(0);
 });
+
+test('inserts that break off beside other statements leave none behind, and their tables can be dropped', async () => {
+  await using engine = await testClickHouse({ sessions: 6 });
+  const { warehouse } = engine;
+  const row = Buffer.from(`1\t${'x'.repeat(1000)}\n`);
+  const block = Buffer.concat(Array.from({ length: 64 }, () => row));
+  // More than is spooled: the engine reads while it comes.
+  async function* breaksOff(after: number): AsyncGenerator<Buffer> {
+    for (let count = 0; count < 20 + after; count += 1) yield block;
+    throw new Error('the source is gone');
+  }
+  let others = true;
+  const other = async (): Promise<void> => {
+    while (others) await warehouse.query('SELECT count() AS n FROM numbers(1000)');
+  };
+  const busy = Array.from({ length: 4 }, other);
+  for (let round = 0; round < 60; round += 1) {
+    await warehouse.command('CREATE TABLE t (id Int64, v String) ENGINE = MergeTree ORDER BY id');
+    const inserts = Array.from({ length: 3 }, (_, index) =>
+      warehouse.insert(
+        "INSERT INTO t (id, v) SELECT c0, c1 FROM input('c0 Int64, c1 String')",
+        'TabSeparated',
+        Readable.from(breaksOff((round * 3 + index) % 17), { objectMode: false }),
+      ),
+    );
+    for (const { status } of await Promise.allSettled(inserts)) expect(status).toBe('rejected');
+    await warehouse.command('DROP TABLE t SYNC', { signal: AbortSignal.timeout(20_000) });
+  }
+  others = false;
+  await Promise.all(busy);
+  expect(await warehouse.query("SELECT query FROM system.processes WHERE query LIKE 'INSERT%'")).toEqual([]);
+}, 180_000);
 
 test('a result of any size takes little memory', async () => {
   await using engine = await testClickHouse();

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { bufferPassed, chLiteral } from '#kernel';
 import { type Outcome, refusal } from '../engine/index.ts';
 import type { Statement } from '../sql/statement.ts';
@@ -102,7 +103,7 @@ async function fromPipe(
     if (!writing.destroyed) {
       // The engine must learn that the insert is void before the pipe's end looks like the data's end.
       broken.abort(error);
-      await run.engine.kill(run.mark);
+      await killed(run, query);
       writing.destroy();
       const nudging = setInterval(() => pipe.nudge(), NUDGE_MS);
       await query.catch(() => {});
@@ -118,6 +119,30 @@ async function fromPipe(
     return outcome;
   } finally {
     pipe.free(emptied);
+  }
+}
+
+/**
+ * Resolves once the engine has taken the KILL, or the statement has ended. A KILL may fail (it meets statements that
+ * are just ending): without another, the engine would wait for the pipe's data for ever, its table in use.
+ */
+async function killed(run: Run, query: Promise<unknown>): Promise<void> {
+  let over = false;
+  const ended = query.then(
+    () => {
+      over = true;
+    },
+    () => {
+      over = true;
+    },
+  );
+  while (!over) {
+    const taken = await run.engine.kill(run.mark).then(
+      () => true,
+      () => false,
+    );
+    if (taken) return;
+    await Promise.race([ended, pause(NUDGE_MS)]);
   }
 }
 
