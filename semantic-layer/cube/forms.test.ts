@@ -53,6 +53,9 @@ test('questions of one form are planned once, each with its own values', async (
   await agrees({ ...all[0]!, total: true });
   await agrees([all[1], { ...COUNT, limit: 7 }], 'multi');
   expect(plans.made).toBe(3);
+  const many = (count: number): string[] => Array.from({ length: count }, (_, index) => `value ${index}`);
+  for (const count of [499, 500, 501])
+    await agrees({ ...COUNT, filters: [equals(...many(count))], limit: 5 });
 });
 
 test('what a value decides of a plan is part of the form', async () => {

@@ -26,7 +26,7 @@ const NUMBER = /^-?\d+(?:\.\d+)?$/;
 
 // Not to be guessed, so that nobody's text is taken for a mark.
 const STAMP = `bac${randomInt(2 ** 47).toString(36)}q`;
-const NUMBERS = 1_000 * randomInt(10 ** 9, 10 ** 10);
+const NUMBERS = randomInt(10 ** 9, 10 ** 10);
 const LIMITS = randomInt(900_000, 990_000);
 const MOST = 500;
 
@@ -92,16 +92,21 @@ export function templateOf(plan: Plan, { values }: Form): Template | null {
   if (values.length === 0) return { ...about, with: () => plan };
   const marks = values.map(markOf);
   if (!allStated(plan, marks)) return null;
+  const placeOf = new Map(marks.map((mark, index) => [JSON.stringify(mark), index]));
+  const limits = marks.filter((mark) => typeof mark === 'number');
   const pieces: string[] = [];
   const places: number[] = [];
   let end = 0;
-  for (const found of text.matchAll(new RegExp(marks.map(whole).join('|'), 'g'))) {
-    pieces.push(text.slice(end, found.index));
-    places.push(marks.findIndex((mark) => found[0] === JSON.stringify(mark)));
-    end = found.index + found[0].length;
+  for (const { 0: found, index } of text.matchAll(placesOf(limits))) {
+    const place = placeOf.get(found);
+    if (place === undefined) return null;
+    pieces.push(text.slice(end, index));
+    places.push(place);
+    end = index + found.length;
   }
   pieces.push(text.slice(end));
-  if (pieces.some((piece) => marks.some((mark) => piece.includes(String(mark))))) return null;
+  const stray = [STAMP, NUMBERS, ...limits].map(String);
+  if (pieces.some((piece) => stray.some((mark) => piece.includes(mark)))) return null;
   return {
     ...about,
     with: (own) =>
@@ -114,14 +119,16 @@ export function templateOf(plan: Plan, { values }: Form): Template | null {
 }
 
 const textMark = (index: number): string => `${STAMP}${index}z`;
-const numberMark = (index: number): string => String(NUMBERS + index);
+const numberMark = (index: number): string => `${NUMBERS}${String(index).padStart(3, '0')}`;
 const limitMark = (index: number): number => LIMITS + index;
 const markOf = (value: Value, index: number): Value =>
   typeof value === 'number' ? limitMark(index) : NUMBER.test(value) ? numberMark(index) : textMark(index);
 
-/** A text as a whole, or a number: as JSON, or where a statement has it. */
-const whole = (mark: Value): string =>
-  typeof mark === 'string' ? `"${mark}"` : `(?<=":|(?:LIMIT|OFFSET) )${mark}(?![\\d.])`;
+/** Marks as whole texts, and numbers as JSON or where a statement has them; in one pass, however many there are. */
+const placesOf = (limits: readonly Value[]): RegExp => {
+  const numbers = limits.length > 0 ? `|(?<=":|(?:LIMIT|OFFSET) )(?:${limits.join('|')})(?![\\d.])` : '';
+  return new RegExp(`"${STAMP}\\d+z"|"${NUMBERS}\\d{3}"${numbers}`, 'g');
+};
 
 /** Each value is in a statement, where it would be. */
 function allStated({ parts }: Plan, marks: readonly Value[]): boolean {
