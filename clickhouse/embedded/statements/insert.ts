@@ -127,23 +127,10 @@ async function fromPipe(
  * are just ending): without another, the engine would wait for the pipe's data for ever, its table in use.
  */
 async function killed(run: Run, query: Promise<unknown>): Promise<void> {
-  let over = false;
-  const ended = query.then(
-    () => {
-      over = true;
-    },
-    () => {
-      over = true;
-    },
-  );
-  while (!over) {
-    const taken = await run.engine.kill(run.mark).then(
-      () => true,
-      () => false,
-    );
-    if (taken) return;
-    await Promise.race([ended, pause(NUDGE_MS)]);
-  }
+  const yes = (): boolean => true;
+  const ended = query.then(yes, yes);
+  const taken = (): Promise<boolean> => run.engine.kill(run.mark).then(yes, () => false);
+  while (!(await taken())) if (await Promise.race([ended, pause(NUDGE_MS, false)])) return;
 }
 
 async function feed(writing: Socket, input: Input): Promise<void> {
