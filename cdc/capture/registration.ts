@@ -120,6 +120,7 @@ export class Registration {
     const key = tableKey(id);
     const table = this.tables.get(key) ?? newTable(id, await this.#ensureTopic(id));
     this.tables.set(key, table);
+    this.#locked.delete(key);
     if (found.reason) {
       table.muted = true;
       await registry.upsertTable({
@@ -148,7 +149,6 @@ export class Registration {
         (catalog.wasPublished(key) && (entry.state === 'streaming' || entry.state === 'snapshotting')));
     const pending = catalog.isPending(key);
     if (pending) this.#locked.add(key);
-    else this.#locked.delete(key);
     if (resumes) {
       if (entry.state === 'snapshotting') this.#options.onSnapshot(table, latest, ALWAYS);
       else if (!pending && entry.state === 'pending') await this.#snapshot(table, latest);
@@ -199,6 +199,7 @@ export class Registration {
       // Changes made before the drop may still be in the stream.
       if (entry.generation > 0) await this.#remember(table, entry);
     }
+    this.#locked.delete(key);
     this.#options.onCancel(table);
     if (entry.state === 'dropped') return;
     this.#options.logger.warn({ table: key }, 'table was dropped at the source');

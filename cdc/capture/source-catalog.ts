@@ -98,8 +98,8 @@ export class SourceCatalog {
   }
 
   /**
-   * Reads the catalog again and gives a position at which these tables (if any) were just so: whatever is committed after it
-   * has the shapes that were read, or newer ones. CATALOG_UNSETTLED (transient) if they keep changing.
+   * Reads the catalog again and gives a position at which these tables (if any) were just so: whatever is committed
+   * after it has the shapes that were read, or newer ones. CATALOG_UNSETTLED (transient) if they keep changing.
    */
   async settle(keys: ReadonlySet<string>): Promise<number> {
     if (keys.size === 0) return this.client.position();
