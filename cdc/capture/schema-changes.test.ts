@@ -183,6 +183,7 @@ test('the operator asks for a new snapshot', async () => {
   await eventually(async () => ((await entryOf(at, 't'))?.generation === 2 ? true : undefined), 20_000);
   await converges(at, app, 't', ['id']);
   expect(await versionsSeen(at, 't')).not.toContain(0);
-  const { rows } = await pool.query('SELECT options FROM bac.sources');
-  expect(rows).toEqual([{ options: { tables: ['public.t'] } }]);
+  // The request is taken away once every table has begun, which a quick snapshot may come before.
+  const options = async () => (await pool.query('SELECT options FROM bac.sources')).rows;
+  await expect.poll(options, { timeout: 20_000 }).toEqual([{ options: { tables: ['public.t'] } }]);
 });
