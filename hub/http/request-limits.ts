@@ -1,5 +1,5 @@
-import type { FastifyInstance } from 'fastify';
-import type { Config } from '#kernel';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Config, Principal } from '#kernel';
 import { type Authenticator, Limiter, rateLimited, visitorOf } from '../identity/index.ts';
 
 /** Asked by machines that must not be turned away, and cheap. */
@@ -17,19 +17,52 @@ export function limitRequests(
   limits: Config['limits'],
   authenticator: Authenticator,
 ): void {
-  const limiter = new Limiter();
-  const assert = (name: string, bucket: Config['limits']['local']): void => {
-    const seconds = limiter.take(name, bucket);
+  const addresses = new Limiter();
+  const principals = new Limiter();
+  const names = new WeakMap<Principal, string>();
+  const nameOf = (principal: Principal): string => {
+    let name = names.get(principal);
+    if (name === undefined) {
+      name = JSON.stringify([principal.tenant, principal.user]);
+      names.set(principal, name);
+    }
+    return name;
+  };
+  const assert = (seconds: number): void => {
     if (seconds > 0) throw rateLimited(seconds);
   };
-  app.addHook('onRequest', async (request) => {
-    if (EXEMPT.test(request.url)) return;
+  /** A promise where it takes a look-up to know who asks. */
+  const check = (request: FastifyRequest): Promise<void> | null => {
+    if (EXEMPT.test(request.url)) return null;
     const local = authenticator.isLocal(request);
-    assert(`address ${visitorOf(request.ip)}`, local ? limits.local : limits.address);
-    if (PAGE.test(request.url)) return;
-    // Credentials that are no good are the route's to refuse.
-    const known = await authenticator.principal(request).catch(() => null);
-    if (known)
-      assert(`principal ${known.tenant ?? ''} ${known.user}`, local ? limits.local : limits.principal);
+    assert(addresses.take(visitorOf(request.ip), local ? limits.local : limits.address));
+    if (PAGE.test(request.url)) return null;
+    const assertPrincipal = (principal: Principal): void =>
+      assert(principals.take(nameOf(principal), local ? limits.local : limits.principal));
+    const known = authenticator.known(request);
+    if (known) {
+      assertPrincipal(known);
+      return null;
+    }
+    return (
+      authenticator
+        .principal(request)
+        // Credentials that are no good are the route's to refuse.
+        .catch(() => null)
+        .then((principal) => {
+          if (principal) assertPrincipal(principal);
+        })
+    );
+  };
+  app.addHook('onRequest', (request, _reply, done) => {
+    let checked: Promise<void> | null;
+    try {
+      checked = check(request);
+    } catch (refused) {
+      done(refused as Error);
+      return;
+    }
+    if (checked) checked.then(() => done(), done);
+    else done();
   });
 }

@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Pool } from 'pg';
 import type { z } from 'zod';
 import { allows, audit, type Principal, type Scope, toHubError } from '#kernel';
@@ -9,6 +9,7 @@ import {
   type Identity,
   unauthorised,
 } from '../identity/index.ts';
+import { Waiting } from './waiting.ts';
 
 export type Shape = z.ZodObject | undefined;
 type Parsed<S extends Shape> = S extends z.ZodObject ? z.output<S> : Record<string, never>;
@@ -30,6 +31,8 @@ interface Call<P extends Shape, Q extends Shape, B extends Shape> {
   readonly principal: Principal;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
+  /** Who waits for the answer. */
+  readonly client: Waiting;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
   /** Adds to the entry that the trail gets once the call is done. */
@@ -78,33 +81,21 @@ export function registerRoutes(
       method: entry.method,
       url: entry.path,
       handler: async (request, reply) => {
-        const principal = entry.public ? NOBODY : await identity.authenticator.principal(request);
+        const principal = entry.public
+          ? NOBODY
+          : (identity.authenticator.known(request) ?? (await identity.authenticator.principal(request)));
         if (!principal) throw unauthorised('This needs an API key or a session.');
-        const trail = trailOf(pool, entry, request, principal);
-        const abort = new AbortController();
-        reply.raw.once('close', () => {
-          if (!reply.raw.writableFinished) abort.abort();
-        });
-        let note: Note = {};
+        const call = new HandledCall(entry, request, reply, principal);
         try {
           if (!entry.public) assertMay(principal, entry);
-          const result = await entry.handle({
-            params: parse(entry.params, request.params),
-            query: parse(entry.query, request.query),
-            body: parse(entry.body, request.body),
-            principal,
-            request,
-            reply,
-            signal: abort.signal,
-            note: (more) => {
-              note = { ...note, ...more };
-            },
-          });
-          if (entry.method !== 'GET' && entry.audit !== false) identity.authenticator.forget();
-          await trail.done(note);
+          const result = await entry.handle(call.parse());
+          if (writes(entry)) {
+            identity.authenticator.forget();
+            if (!entry.public) await audit(pool, { ...call.told(), outcome: 'ok' });
+          }
           return result === undefined ? reply : result;
         } catch (thrown) {
-          await trail.refused(thrown, note, request.log);
+          await refused(pool, call, thrown);
           throw thrown;
         }
       },
@@ -125,29 +116,68 @@ const parse = (schema: Shape, value: unknown): Record<string, never> =>
 const DENIALS = ['FORBIDDEN', 'TENANT_BOUND', 'TENANT_DENIED'];
 
 /** Writes are in the trail before they are answered; so is whatever was denied. */
-function trailOf(pool: Pool, entry: Route, request: FastifyRequest, principal: Principal) {
-  const written = entry.method !== 'GET' && entry.audit !== false && !entry.public;
-  const common = {
-    principal,
-    surface: 'http',
-    action: entry.audit || `${entry.method} ${entry.path}`,
-    requestId: request.id,
-    address: request.ip,
-  };
-  return {
-    async done(note: Note): Promise<void> {
-      if (written) await audit(pool, { ...common, ...note, outcome: 'ok' });
-    },
-    async refused(thrown: unknown, note: Note, log: FastifyBaseLogger): Promise<void> {
-      const { code } = toHubError(thrown);
-      if (entry.public || !DENIALS.includes(code)) return;
-      // The refusal stands, whether or not it can be written down.
-      await audit(pool, { ...common, ...note, outcome: 'denied', code }).catch((error: unknown) =>
-        log.error(
-          { err: toHubError(error), principal: principal.user, code },
-          'denial not in the audit trail',
-        ),
-      );
-    },
-  };
+const writes = (entry: Route): boolean => entry.method !== 'GET' && entry.audit !== false;
+
+async function refused(pool: Pool, call: HandledCall, thrown: unknown): Promise<void> {
+  const { code } = toHubError(thrown);
+  if (call.entry.public || !DENIALS.includes(code)) return;
+  // The refusal stands, whether or not it can be written down.
+  await audit(pool, { ...call.told(), outcome: 'denied', code }).catch((error: unknown) =>
+    call.request.log.error(
+      { err: toHubError(error), principal: call.principal.user, code },
+      'denial not in the audit trail',
+    ),
+  );
+}
+
+/** One call of a route: what its handler is given, some of it made when it is asked for. */
+class HandledCall {
+  readonly entry: Route;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly principal: Principal;
+  readonly client: Waiting;
+  params: Record<string, never> = {};
+  query: Record<string, never> = {};
+  body: Record<string, never> = {};
+  #note: Note = {};
+
+  constructor(entry: Route, request: FastifyRequest, reply: FastifyReply, principal: Principal) {
+    this.entry = entry;
+    this.request = request;
+    this.reply = reply;
+    this.principal = principal;
+    this.client = new Waiting(reply.raw);
+  }
+
+  /** Checks what came against the route's schemas. */
+  parse(): this {
+    this.params = parse(this.entry.params, this.request.params);
+    this.query = parse(this.entry.query, this.request.query);
+    this.body = parse(this.entry.body, this.request.body);
+    return this;
+  }
+
+  get signal(): AbortSignal {
+    return this.client.signal;
+  }
+
+  get note(): (note: Note) => void {
+    return (more) => {
+      this.#note = { ...this.#note, ...more };
+    };
+  }
+
+  /** What the trail says of it. */
+  told() {
+    const { entry, request, principal } = this;
+    return {
+      principal,
+      surface: 'http',
+      action: entry.audit || `${entry.method} ${entry.path}`,
+      requestId: request.id,
+      address: request.ip,
+      ...this.#note,
+    };
+  }
 }

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Pool } from 'pg';
@@ -7,7 +8,7 @@ import { cookieName, cookieOf, setCookie } from './cookies.ts';
 import { principalOfKey, principalOfKeyId } from './keys.ts';
 import { cameThroughProxy, isLoopback, isLoopbackHost, sameOrigin } from './origin.ts';
 import { forbiddenOrigin, unauthorised } from './refusals.ts';
-import { RememberedKeys } from './remembered.ts';
+import { type Remembered, RememberedKeys } from './remembered.ts';
 import { endSession, openSession, SESSION_TOKEN, type SessionLife, sessionOf } from './sessions.ts';
 import { isToken } from './tokens.ts';
 import type { UserRow } from './users.ts';
@@ -20,10 +21,22 @@ export interface Identified {
   readonly session?: { readonly id: string; readonly userId: string };
 }
 
+/** What a connection said last, and who that is. */
+interface Said {
+  readonly header: string;
+  readonly kept: Remembered;
+  readonly identified: Identified;
+}
+
+const IDENTIFIED = Symbol('identified');
+type Asked = FastifyRequest & { [IDENTIFIED]?: Identified | Promise<Identified | null> };
+
 /** Who may come in, and how. */
 export interface Authenticator {
   /** The request's principal; null = none given. Throws (user) on credentials that are no good. */
   principal(request: FastifyRequest): Promise<Principal | null>;
+  /** The same where it takes no look-up, as on a connection that says again what it said a moment ago; else null. */
+  known(request: FastifyRequest): Principal | null;
   /** The same with how it is known. Asked once for each request, however often it is called. */
   identify(request: FastifyRequest): Promise<Identified | null>;
   /** Asked again for an answer that goes on: whether the request would still be let in, as the same user with the same rights. */
@@ -143,27 +156,34 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   };
 
   const remembered = new RememberedKeys();
-  const byHeader = async (header: string): Promise<Identified> => {
+  const lastOf = new WeakMap<Socket, Said>();
+  const byHeader = async (header: string, socket: Socket): Promise<Identified> => {
     const [, text = ''] = /^Bearer +(\S+)$/i.exec(header) ?? [];
     if (isToken(text)) return { principal: await options.token(text), via: 'token' };
-    const principal = await remembered.principal(
+    const kept = await remembered.key(
       text,
       async () => (await principalOfKey(pool, text))?.principal ?? null,
     );
-    if (!principal) throw unauthorised('The API key is not valid.');
-    return { principal, via: 'key' };
+    if (!kept) throw unauthorised('The API key is not valid.');
+    const identified = { principal: kept.principal, via: 'key' } as const;
+    lastOf.set(socket, { header, kept, identified });
+    return identified;
   };
 
   const find = (request: FastifyRequest): Promise<Identified | null> => {
     const header = request.headers.authorization;
-    return header === undefined ? bySession(request) : byHeader(header);
+    return header === undefined ? bySession(request) : byHeader(header, request.raw.socket);
   };
-  const known = new WeakMap<FastifyRequest, Promise<Identified | null>>();
-  const identify = (request: FastifyRequest): Promise<Identified | null> => {
-    const found = known.get(request) ?? find(request);
-    known.set(request, found);
-    return found;
+  const recall = (request: Asked): Identified | null => {
+    const header = request.headers.authorization;
+    const last = header === undefined ? undefined : lastOf.get(request.raw.socket);
+    return last?.header === header && last !== undefined && remembered.counts(last.kept)
+      ? last.identified
+      : null;
   };
+  const known = (request: Asked): Identified | Promise<Identified | null> =>
+    (request[IDENTIFIED] ??= recall(request) ?? find(request));
+  const identify = async (request: FastifyRequest): Promise<Identified | null> => known(request);
 
   const assertOwnPage = (request: FastifyRequest): void => {
     const { origin } = request.headers;
@@ -176,6 +196,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     assertOwnPage,
     forget: () => remembered.forget(),
     principal: async (request) => (await identify(request))?.principal ?? null,
+    known(request) {
+      const found = known(request);
+      return found instanceof Promise ? null : found.principal;
+    },
     async stillGood(request) {
       const [before, now] = [await identify(request), await find(request).catch(endedOrThrow)];
       return now !== null && isDeepStrictEqual(now.principal, before?.principal);

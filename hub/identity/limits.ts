@@ -8,10 +8,21 @@ export interface Bucket {
 /** Buckets kept at once; the one unused longest gives way, and would be full again soon. */
 const MOST = 20_000;
 
+/** One is put at the end of the order again once so many others have been. */
+const BEHIND = MOST / 4;
+
+interface Kept {
+  tokens: number;
+  at: number;
+  /** Number of the time it was put at the end of the order. */
+  place: number;
+}
+
 /** Token buckets by name, in the memory of this process: replicas count each for themselves. */
 export class Limiter {
-  readonly #kept = new Map<string, { tokens: number; at: number }>();
+  readonly #kept = new Map<string, Kept>();
   readonly #now: () => number;
+  #last = 0;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -24,14 +35,22 @@ export class Limiter {
   /** Takes one token; resolves to 0, or to the seconds until there is one. */
   take(name: string, { perSecond, burst }: Bucket): number {
     const now = this.#now();
-    const before = this.#kept.get(name);
-    const tokens = before ? Math.min(burst, before.tokens + ((now - before.at) / 1000) * perSecond) : burst;
+    const kept = this.#kept.get(name) ?? { tokens: burst, at: now, place: 0 };
+    const tokens = Math.min(burst, kept.tokens + ((now - kept.at) / 1000) * perSecond);
     const taken = tokens >= 1;
-    // Set anew, so that the map's order is that of last use.
-    this.#kept.delete(name);
-    this.#kept.set(name, { tokens: taken ? tokens - 1 : tokens, at: now });
-    if (this.#kept.size > MOST) this.#kept.delete(this.#kept.keys().next().value!);
+    kept.tokens = taken ? tokens - 1 : tokens;
+    kept.at = now;
+    if (kept.place === 0 || this.#last - kept.place > BEHIND) this.#toEnd(name, kept);
     return taken ? 0 : (1 - tokens) / perSecond;
+  }
+
+  /** Sets it anew, so that the map's order is about that of last use. */
+  #toEnd(name: string, kept: Kept): void {
+    this.#last += 1;
+    kept.place = this.#last;
+    this.#kept.delete(name);
+    this.#kept.set(name, kept);
+    if (this.#kept.size > MOST) this.#kept.delete(this.#kept.keys().next().value!);
   }
 }
 

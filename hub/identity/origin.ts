@@ -1,5 +1,6 @@
 /** True for addresses and names that only this machine reaches. */
 export function isLoopback(host: string): boolean {
+  if (host === '127.0.0.1' || host === '::1') return true;
   const bare = host.replace(/^\[|\]$/g, '').toLowerCase();
   if (bare === 'localhost' || bare === '::1') return true;
   return /^(::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare);
@@ -16,7 +17,14 @@ export function sameOrigin(origin: string, host: string | undefined): boolean {
   return host !== undefined && URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
 }
 
-const PROXY_HEADERS = ['forwarded', 'via', 'x-real-ip', 'x-client-ip', 'x-original-host', 'x-request-start'];
+const PROXY_HEADERS = new Set([
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'x-original-host',
+  'x-request-start',
+]);
 
 /**
  * Did something stand between the visitor and this server? True for any header proxies add, and for
@@ -28,7 +36,7 @@ export function cameThroughProxy(request: {
   readonly raw: { readonly httpVersion: string };
 }): boolean {
   if (request.raw.httpVersion === '1.0') return true;
-  return Object.keys(request.headers).some(
-    (name) => name.startsWith('x-forwarded-') || name.startsWith('cf-') || PROXY_HEADERS.includes(name),
-  );
+  for (const name in request.headers)
+    if (PROXY_HEADERS.has(name) || name.startsWith('x-forwarded-') || name.startsWith('cf-')) return true;
+  return false;
 }

@@ -6,5 +6,7 @@ import { RememberedKeys } from './remembered.ts';
 /** Principals of API keys given as a password, looked up at most once a second for each. */
 export function principalOfPassword(pool: Pool): (key: string) => Promise<Principal | null> {
   const remembered = new RememberedKeys();
-  return (key) => remembered.principal(key, async () => (await principalOfKey(pool, key))?.principal ?? null);
+  return async (key) =>
+    (await remembered.key(key, async () => (await principalOfKey(pool, key))?.principal ?? null))
+      ?.principal ?? null;
 }

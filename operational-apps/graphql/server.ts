@@ -3,7 +3,7 @@ import { type DocumentNode, type GraphQLSchema, parse } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Logger, Principal } from '#kernel';
 import type { ChangeFeed } from '../changes/index.ts';
-import type { AppsRuntime } from '../runtime/types.ts';
+import type { AppsRuntime, Client } from '../runtime/types.ts';
 import type { GraphqlContext } from './context.ts';
 import { type DirectAnswer, DirectExecution } from './direct.ts';
 import { presentError } from './errors.ts';
@@ -25,6 +25,8 @@ export interface GraphqlOptions {
 export interface GraphqlCaller {
   readonly principal: Principal;
   readonly requestId: string;
+  /** Who waits for the answer. */
+  readonly client?: Client;
 }
 
 /** An HTTP request as far as GraphQL over HTTP is concerned. */
@@ -57,8 +59,9 @@ export function createGraphqlHandler(options: GraphqlOptions): GraphqlHandler {
     return schema.built;
   };
   const contextOf = (caller: GraphqlCaller): GraphqlContext => {
-    const records = runtime.as(caller.principal, { surface: 'graphql', requestId: caller.requestId });
-    return { principal: caller.principal, records, loaders: new Loaders(records), feed };
+    const { principal, requestId, client } = caller;
+    const records = runtime.as(principal, { surface: 'graphql', requestId, client });
+    return { principal, records, loaders: new Loaders(records), feed };
   };
   const direct = new DirectExecution(limits, logger);
   const yoga = createYoga<{ caller: GraphqlCaller }, GraphqlContext>({

@@ -35,7 +35,19 @@ export interface AppsRuntime {
 export interface Call {
   readonly surface: 'graphql' | 'rest' | 'import' | 'web' | 'mcp' | 'automation' | 'demo';
   readonly requestId?: string;
-  readonly signal?: AbortSignal;
+  /** Who waits for the answer; absent: somebody does. */
+  readonly client?: Client | undefined;
+}
+
+/**
+ * Whoever waits for an answer: an AbortSignal in short, since one of those and its listener cost a read more than its
+ * checks do.
+ */
+export interface Client {
+  /** Nobody waits any more. */
+  readonly gone: boolean;
+  /** Calls `then` if nobody waits any more from now on. Returns how to stop listening. */
+  onGone(then: () => void): () => void;
 }
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };

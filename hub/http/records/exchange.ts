@@ -22,9 +22,9 @@ export const exchangeRoutes = (runtime: AppsRuntime, records: RecordsOf, streams
     query: listParameters.extend({ format }),
     answer: 'The file.',
     contentType: 'application/octet-stream',
-    handle: async ({ params, query, request, reply, principal, signal }) => {
+    handle: async ({ params, query, request, reply, principal, client }) => {
       const { first: _, after: __, fields, ...rest } = query;
-      const engine = await records(request, principal, signal);
+      const engine = await records(request, principal, client);
       const { select: ___, ...list } = toListQuery(rest as never);
       const file = exportRecords(engine, runtime.entity(`${params.app}.${params.entity}`), {
         format: query.format,
@@ -59,7 +59,7 @@ export const exchangeRoutes = (runtime: AppsRuntime, records: RecordsOf, streams
     answer:
       'Lines of progress (`type: progress`), then `type: result`: what was made and changed, and each refused row with its line.',
     contentType: 'application/x-ndjson',
-    handle: async ({ params, query, request, reply, principal, signal }) => {
+    handle: async ({ params, query, request, reply, principal, client }) => {
       if (!(request.body instanceof Readable))
         throw userError(
           'REQUEST_INVALID',
@@ -67,7 +67,7 @@ export const exchangeRoutes = (runtime: AppsRuntime, records: RecordsOf, streams
           'Set the content type.',
         );
       const content = request.body;
-      const engine = await records(request, principal, signal);
+      const engine = await records(request, principal, client);
       const target = runtime.entity(`${params.app}.${params.entity}`);
       const choice = { format: query.format, match: query.match, dryRun: query.dryRun ?? false };
       assertImportable(engine, target, choice);

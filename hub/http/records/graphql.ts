@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphqlHandler, GraphqlRequest } from '#apps';
 import type { Principal } from '#kernel';
 import { endWithIdentity, type OpenStreams } from '../streams.ts';
+import { Waiting } from '../waiting.ts';
 
 /** Who asks: authenticated, and bound to one tenant. */
 export type CallerOf = (request: FastifyRequest) => Promise<Principal>;
@@ -23,22 +24,18 @@ export function mountGraphql(
     url: '/graphql',
     handler: async (request, reply) => {
       const principal = await callerOf(request);
-      let abort: AbortController | null = null;
-      const signal = (): AbortSignal => {
-        abort ??= new AbortController();
-        const { signal } = abort;
-        reply.raw.once('close', () => {
-          if (!reply.raw.writableFinished) abort?.abort();
-        });
-        return signal;
-      };
-      const response = await graphql(toRequest(request, signal), { principal, requestId: request.id });
+      const client = new Waiting(reply.raw);
+      const response = await graphql(toRequest(request, client), {
+        principal,
+        requestId: request.id,
+        client,
+      });
       if ('direct' in response)
         return reply.status(response.status).header('content-type', response.contentType).send(response.text);
       return answer(reply, response, streams, {
         end() {
+          client.leave();
           reply.raw.end();
-          abort?.abort();
         },
         stillGood: () => stillGood(request),
       });
@@ -46,12 +43,13 @@ export function mountGraphql(
   });
 }
 
-function toRequest(request: FastifyRequest, signal: () => AbortSignal): GraphqlRequest {
+function toRequest(request: FastifyRequest, client: Waiting): GraphqlRequest {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers))
     if (typeof value === 'string' && name !== 'content-length') headers[name] = value;
   const { method, body } = request;
   const hasBody = method !== 'GET' && body !== undefined && body !== null;
+  const signal = (): AbortSignal => client.signal;
   return { method, url: request.url, headers, signal, ...(hasBody ? { body } : {}) };
 }
 

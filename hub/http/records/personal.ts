@@ -16,8 +16,8 @@ export const personalRoutes = (records: RecordsOf): Route[] => [
     query: z.strictObject({ entity: entity.describe('`app.entity`.') }),
     answer:
       '`filters`: one’s own first. Others’ that name fields one may not see are left out; one’s own then come empty, with `problem`.',
-    handle: async ({ query, request, principal, signal }) => ({
-      filters: await (await records(request, principal, signal)).savedFilters.list(query.entity),
+    handle: async ({ query, request, principal, client }) => ({
+      filters: await (await records(request, principal, client)).savedFilters.list(query.entity),
     }),
   }),
   route({
@@ -34,9 +34,9 @@ export const personalRoutes = (records: RecordsOf): Route[] => [
       shared: z.boolean().optional(),
     }),
     answer: 'The saved filter.',
-    handle: async ({ body, request, principal, signal }) => {
+    handle: async ({ body, request, principal, client }) => {
       const { entity: path, name, filter, sort = [], columns = [], shared = false } = body;
-      const engine = await records(request, principal, signal);
+      const engine = await records(request, principal, client);
       return engine.savedFilters.save(path, {
         name,
         filter: (filter ?? null) as never,
@@ -53,8 +53,8 @@ export const personalRoutes = (records: RecordsOf): Route[] => [
     scope: 'write',
     params: z.strictObject({ id }),
     answer: 'Its id.',
-    handle: async ({ params, request, principal, signal }) => {
-      await (await records(request, principal, signal)).savedFilters.delete(params.id);
+    handle: async ({ params, request, principal, client }) => {
+      await (await records(request, principal, client)).savedFilters.delete(params.id);
       return { id: params.id };
     },
   }),
@@ -68,8 +68,8 @@ export const personalRoutes = (records: RecordsOf): Route[] => [
       after: id.optional().describe('`next` of the page before.'),
     }),
     answer: '`notifications`, `next`, and `unread` of all (counted up to 100, then `unreadIsMore`).',
-    handle: async ({ query, request, principal, signal }) =>
-      (await records(request, principal, signal)).notifications.list({
+    handle: async ({ query, request, principal, client }) =>
+      (await records(request, principal, client)).notifications.list({
         ...(query.first === undefined ? {} : { first: query.first }),
         ...(query.after === undefined ? {} : { after: query.after }),
       }),
@@ -81,7 +81,7 @@ export const personalRoutes = (records: RecordsOf): Route[] => [
     scope: 'read',
     body: z.strictObject({ upTo: id }),
     answer: '`unread` and `unreadIsMore`: what is left.',
-    handle: async ({ body, request, principal, signal }) =>
-      (await records(request, principal, signal)).notifications.markRead(body.upTo),
+    handle: async ({ body, request, principal, client }) =>
+      (await records(request, principal, client)).notifications.markRead(body.upTo),
   }),
 ];

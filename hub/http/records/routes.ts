@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { BulkOperation, Records, Values } from '#apps';
+import type { BulkOperation, Client, Records, Values } from '#apps';
 import { HubError, type Principal } from '#kernel';
 import { type Route, route } from '../route.ts';
 import { sendRecord, writeOptions } from './conditions.ts';
@@ -15,11 +15,7 @@ const values = z.looseObject({});
 const fields = z.strictObject({ fields: listParameters.shape.fields });
 
 /** Acts for a request: its principal, bound to one tenant. */
-export type RecordsOf = (
-  request: FastifyRequest,
-  principal: Principal,
-  signal: AbortSignal,
-) => Promise<Records>;
+export type RecordsOf = (request: FastifyRequest, principal: Principal, client: Client) => Promise<Records>;
 
 const pathOf = (params: { readonly app: string; readonly entity: string }): string =>
   `${params.app}.${params.entity}`;
@@ -44,9 +40,9 @@ const reads = (records: RecordsOf): Route[] => [
     query: listParameters,
     answer:
       '`records`; `next` (for `after`) and `previous` (for `before`) where there are more; `end`, to ask later for what has come since.',
-    handle: async ({ params, query, request, principal, signal }) => {
+    handle: async ({ params, query, request, principal, client }) => {
       const wanted = toListQuery(query);
-      const page = await (await records(request, principal, signal)).list(pathOf(params), wanted);
+      const page = await (await records(request, principal, client)).list(pathOf(params), wanted);
       const further = wanted.after !== undefined;
       return {
         records: page.rows.map((row) => row.record),
@@ -65,8 +61,8 @@ const reads = (records: RecordsOf): Route[] => [
     params: record,
     query: fields,
     answer: 'The record, with its version as ETag.',
-    handle: async ({ params, query, request, reply, principal, signal }) => {
-      const engine = await records(request, principal, signal);
+    handle: async ({ params, query, request, reply, principal, client }) => {
+      const engine = await records(request, principal, client);
       const found = await engine.get(pathOf(params), params.id, selected(query.fields).select);
       if (!found) throw notFound(params);
       return sendRecord(request, reply, found);
@@ -85,9 +81,9 @@ const reads = (records: RecordsOf): Route[] => [
       limit: z.int().min(1).max(10_000).optional(),
     }),
     answer: '`rows`.',
-    handle: async ({ params, body, request, principal, signal }) => {
+    handle: async ({ params, body, request, principal, client }) => {
       const { filter, by, measures, limit } = body;
-      const rows = await (await records(request, principal, signal)).aggregate(pathOf(params), {
+      const rows = await (await records(request, principal, client)).aggregate(pathOf(params), {
         measures,
         ...(filter ? { filter: filter as never } : {}),
         ...(by ? { by } : {}),
@@ -107,8 +103,8 @@ const reads = (records: RecordsOf): Route[] => [
       limit: z.coerce.number().int().min(1).max(100).optional(),
     }),
     answer: '`hits`: entity, id and title, best first.',
-    handle: async ({ query, request, principal, signal }) => ({
-      hits: await (await records(request, principal, signal)).search(query.text, {
+    handle: async ({ query, request, principal, client }) => ({
+      hits: await (await records(request, principal, client)).search(query.text, {
         ...(query.entities ? { entities: query.entities.split(',') } : {}),
         ...(query.limit === undefined ? {} : { limit: query.limit }),
       }),
@@ -125,9 +121,9 @@ const writes = (records: RecordsOf): Route[] => [
     params: entity,
     body: values,
     answer: 'The record.',
-    handle: async ({ params, body, request, reply, principal, signal }) => {
+    handle: async ({ params, body, request, reply, principal, client }) => {
       const { version: _, ...options } = writeOptions(request);
-      const engine = await records(request, principal, signal);
+      const engine = await records(request, principal, client);
       const made = await engine.create(pathOf(params), body as Values, options);
       reply.status(201).header('location', `/api/v1/records/${params.app}/${params.entity}/${made.id}`);
       return sendRecord(request, reply, made);
@@ -141,8 +137,8 @@ const writes = (records: RecordsOf): Route[] => [
     params: record,
     body: values,
     answer: 'The record.',
-    handle: async ({ params, body, request, reply, principal, signal }) => {
-      const engine = await records(request, principal, signal);
+    handle: async ({ params, body, request, reply, principal, client }) => {
+      const engine = await records(request, principal, client);
       const options = writeOptions(request);
       return sendRecord(
         request,
@@ -158,8 +154,8 @@ const writes = (records: RecordsOf): Route[] => [
     scope: 'write',
     params: record,
     answer: 'Its id.',
-    handle: async ({ params, request, principal, signal }) => {
-      await (await records(request, principal, signal)).delete(
+    handle: async ({ params, request, principal, client }) => {
+      await (await records(request, principal, client)).delete(
         pathOf(params),
         params.id,
         writeOptions(request),
@@ -178,8 +174,8 @@ const operations = (records: RecordsOf): Route[] => [
     params: named,
     body: values,
     answer: 'The record.',
-    handle: async ({ params, body, request, reply, principal, signal }) => {
-      const engine = await records(request, principal, signal);
+    handle: async ({ params, body, request, reply, principal, client }) => {
+      const engine = await records(request, principal, client);
       const options = writeOptions(request);
       const moved = await engine.transition(pathOf(params), params.id, params.name, body as Values, options);
       return sendRecord(request, reply, moved);
@@ -193,8 +189,8 @@ const operations = (records: RecordsOf): Route[] => [
     params: named,
     body: values,
     answer: 'The record.',
-    handle: async ({ params, body, request, reply, principal, signal }) => {
-      const engine = await records(request, principal, signal);
+    handle: async ({ params, body, request, reply, principal, client }) => {
+      const engine = await records(request, principal, client);
       const options = writeOptions(request);
       return sendRecord(
         request,
@@ -210,9 +206,9 @@ const operations = (records: RecordsOf): Route[] => [
     scope: 'write',
     params: record,
     answer: 'The new record.',
-    handle: async ({ params, request, reply, principal, signal }) => {
+    handle: async ({ params, request, reply, principal, client }) => {
       const { version: _, ...options } = writeOptions(request);
-      const made = await (await records(request, principal, signal)).amend(
+      const made = await (await records(request, principal, client)).amend(
         pathOf(params),
         params.id,
         options,
@@ -228,9 +224,9 @@ const operations = (records: RecordsOf): Route[] => [
     scope: 'write',
     body: z.strictObject({ operations: z.array(bulkOperation()).min(1).max(500) }),
     answer: '`records`: the record of each operation, null for deleted ones.',
-    handle: async ({ body, request, principal, signal }) => {
+    handle: async ({ body, request, principal, client }) => {
       const { idempotencyKey } = writeOptions(request);
-      const engine = await records(request, principal, signal);
+      const engine = await records(request, principal, client);
       const done = await engine.bulk(
         body.operations as BulkOperation[],
         idempotencyKey === undefined ? {} : { idempotencyKey },

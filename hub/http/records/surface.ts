@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type AppsRuntime, type ChangeFeed, createGraphqlHandler } from '#apps';
+import { type AppsRuntime, type ChangeFeed, type Client, createGraphqlHandler } from '#apps';
 import type { Logger, Principal } from '#kernel';
 import type { Route } from '../route.ts';
 import type { OpenStreams } from '../streams.ts';
@@ -40,8 +40,8 @@ export function recordSurface(options: {
   const { apps, logger, streams, development, bound, stillGood } = options;
   const { runtime, feed } = apps;
   const graphql = createGraphqlHandler({ runtime, feed, logger, development });
-  const records = async (request: FastifyRequest, principal: Principal, signal: AbortSignal) =>
-    runtime.as(await bound(request, principal), { surface: 'rest', requestId: request.id, signal });
+  const records = async (request: FastifyRequest, principal: Principal, client: Client) =>
+    runtime.as(await bound(request, principal), { surface: 'rest', requestId: request.id, client });
   return {
     // The engine binds every call to one tenant and keeps a trail of its own, with old and new values.
     routes: [

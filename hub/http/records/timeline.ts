@@ -21,8 +21,8 @@ export const timelineRoutes = (records: RecordsOf): Route[] => [
       after: z.string().max(200).optional(),
     }),
     answer: '`entries`; the id of the last one is `after` of the next page.',
-    handle: async ({ params, query, request, principal, signal }) => ({
-      entries: await (await records(request, principal, signal)).timeline.list(
+    handle: async ({ params, query, request, principal, client }) => ({
+      entries: await (await records(request, principal, client)).timeline.list(
         `${params.app}.${params.entity}`,
         params.id,
         {
@@ -40,8 +40,8 @@ export const timelineRoutes = (records: RecordsOf): Route[] => [
     params: record,
     body: z.strictObject({ text: z.string().trim().min(1).max(20_000) }),
     answer: 'The comment.',
-    handle: async ({ params, body, request, reply, principal, signal }) => {
-      const engine = await records(request, principal, signal);
+    handle: async ({ params, body, request, reply, principal, client }) => {
+      const engine = await records(request, principal, client);
       reply.status(201);
       return engine.timeline.comment(`${params.app}.${params.entity}`, params.id, body.text);
     },
@@ -53,8 +53,8 @@ export const timelineRoutes = (records: RecordsOf): Route[] => [
     scope: 'read',
     params: record,
     answer: '`attachments`.',
-    handle: async ({ params, request, principal, signal }) => ({
-      attachments: await (await records(request, principal, signal)).timeline.attachments(
+    handle: async ({ params, request, principal, client }) => ({
+      attachments: await (await records(request, principal, client)).timeline.attachments(
         `${params.app}.${params.entity}`,
         params.id,
       ),
@@ -75,14 +75,14 @@ export const timelineRoutes = (records: RecordsOf): Route[] => [
         .default('application/octet-stream'),
     }),
     answer: 'The attachment.',
-    handle: async ({ params, query, request, reply, principal, signal }) => {
+    handle: async ({ params, query, request, reply, principal, client }) => {
       if (!request.headers['content-type']?.startsWith('application/octet-stream'))
         throw userError(
           'REQUEST_INVALID',
           'A file is sent as application/octet-stream.',
           'Its own type goes into `type`.',
         );
-      const engine = await records(request, principal, signal);
+      const engine = await records(request, principal, client);
       reply.status(201);
       return engine.timeline.attach(`${params.app}.${params.entity}`, params.id, {
         ...query,
@@ -98,8 +98,8 @@ export const timelineRoutes = (records: RecordsOf): Route[] => [
     params: attachment,
     answer: 'The bytes.',
     contentType: 'application/octet-stream',
-    handle: async ({ params, request, reply, principal, signal }) => {
-      const { info, content } = await (await records(request, principal, signal)).timeline.open(
+    handle: async ({ params, request, reply, principal, client }) => {
+      const { info, content } = await (await records(request, principal, client)).timeline.open(
         params.attachment,
       );
       // Whatever it is, a browser must not run it under the hub's own address.
@@ -119,8 +119,8 @@ export const timelineRoutes = (records: RecordsOf): Route[] => [
     scope: 'write',
     params: attachment,
     answer: 'Its id.',
-    handle: async ({ params, request, principal, signal }) => {
-      await (await records(request, principal, signal)).timeline.detach(params.attachment);
+    handle: async ({ params, request, principal, client }) => {
+      await (await records(request, principal, client)).timeline.detach(params.attachment);
       return { id: params.attachment };
     },
   }),

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { allows, type Principal } from '#kernel';
 import type { App, Operation, PermissionModel } from '../../definitions/index.ts';
+import type { Identity } from '../sessions/index.ts';
 import type { Rights } from '../types.ts';
 import type { Catalogue, EntityInfo, FieldInfo } from './catalogue.ts';
 
@@ -13,6 +14,7 @@ type FieldRight = 'hidden' | 'masked' | 'readonly' | 'write';
 
 /** What principals with the same roles and scopes have in common. */
 export interface Profile {
+  readonly catalogue: Catalogue;
   /** The roles with all they include; `owner` is added to the hub itself. */
   readonly roles: readonly string[];
   rights(entity: EntityInfo): Rights;
@@ -22,12 +24,15 @@ export interface Profile {
 
 export interface Policy {
   profile(principal: Principal): Profile;
+  /** The principal as the database's policies see it in its tenant: one object as long as the principal is. */
+  identity(principal: Principal): Identity;
 }
 
 /** What principals may do, by the definitions alone; which rows is for the database's policies to say. */
 export function createPolicy(catalogue: Catalogue): Policy {
   const includes = includedRoles(catalogue.apps);
   const byPrincipal = new WeakMap<Principal, Profile>();
+  const identities = new WeakMap<Principal, Identity>();
   const profiles = new LRUCache<string, Profile>({ max: MOST_PROFILES });
   const rolesOf = (principal: Principal): readonly string[] => {
     const roles = new Set<string>();
@@ -44,6 +49,7 @@ export function createPolicy(catalogue: Catalogue): Policy {
     const all = new Set(roles);
     const rights = new Map<EntityInfo, Rights>();
     return {
+      catalogue,
       roles,
       compiled: new LRUCache({ max: MOST_COMPILED }),
       rights(entity) {
@@ -57,20 +63,30 @@ export function createPolicy(catalogue: Catalogue): Policy {
       },
     };
   };
+  const profileOf = (principal: Principal): Profile => {
+    const known = byPrincipal.get(principal);
+    if (known) return known;
+    const roles = rolesOf(principal);
+    const scopes = { read: allows(principal, 'read'), write: allows(principal, 'write') };
+    const key = `${scopes.read} ${scopes.write} ${JSON.stringify(roles)}`;
+    let profile = profiles.get(key);
+    if (!profile) {
+      profile = createProfile(roles, scopes);
+      profiles.set(key, profile);
+    }
+    byPrincipal.set(principal, profile);
+    return profile;
+  };
   return {
-    profile(principal) {
-      const known = byPrincipal.get(principal);
+    profile: profileOf,
+    identity(principal) {
+      const known = identities.get(principal);
       if (known) return known;
-      const roles = rolesOf(principal);
-      const scopes = { read: allows(principal, 'read'), write: allows(principal, 'write') };
-      const key = `${scopes.read} ${scopes.write} ${JSON.stringify(roles)}`;
-      let profile = profiles.get(key);
-      if (!profile) {
-        profile = createProfile(roles, scopes);
-        profiles.set(key, profile);
-      }
-      byPrincipal.set(principal, profile);
-      return profile;
+      const { tenant, user, attributes } = principal;
+      if (tenant === null) throw new Error('a principal without a tenant acts');
+      const identity = { tenant, user, roles: profileOf(principal).roles, attributes };
+      identities.set(principal, identity);
+      return identity;
     },
   };
 }

@@ -60,17 +60,19 @@ function showInstant(text: string): string {
   return `${match[1]}T${match[2]}.${fraction}Z`;
 }
 
-/** Raw values of a field's columns as the engine shows the field. */
-export function showField(field: FieldInfo, raw: readonly unknown[]): Json {
+/** Raw values of a field's columns, which stand in `raw` from `at` on, as the engine shows the field. */
+export function showField(field: FieldInfo, raw: readonly unknown[], at = 0): Json {
   switch (field.kind) {
     case 'address': {
-      if (raw.every((one) => one === null)) return null;
-      return Object.fromEntries(ADDRESS_PARTS.map((part, index) => [part, raw[index] as Json]));
+      if (ADDRESS_PARTS.every((_, index) => raw[at + index] === null)) return null;
+      return Object.fromEntries(ADDRESS_PARTS.map((part, index) => [part, raw[at + index] as Json]));
     }
-    case 'anyReference':
-      return raw[0] === null || raw[1] === null ? null : { entity: raw[0] as string, id: String(raw[1]) };
+    case 'anyReference': {
+      const [entity, id] = [raw[at], raw[at + 1]];
+      return entity === null || id === null ? null : { entity: entity as string, id: String(id) };
+    }
     default:
-      return show(field.kind, raw[0]);
+      return show(field.kind, raw[at]);
   }
 }
 

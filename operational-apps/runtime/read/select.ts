@@ -26,7 +26,8 @@ interface Part {
   readonly columns: readonly string[];
   /** From the text of the wire to what `build` takes. */
   readonly parse: readonly ((text: string | null) => unknown)[];
-  build(raw: readonly unknown[]): Json;
+  /** From the values of `columns`, which stand in `raw` from `at` on. */
+  build(raw: readonly unknown[], at: number): Json;
 }
 
 /** How a selection that was not given is filled in. */
@@ -57,19 +58,12 @@ function compile(
   const context = { access, count: { fields: 0, aliases: 0 } };
   const parts = partsOf(context, entity, alias, selection, otherwise, '', 1);
   const columns = parts.flatMap((part) => part.columns);
+  const parsers = parts.flatMap((part) => part.parse);
+  const build = recordOf(parts);
   return {
     columns,
     list: columns.join(', '),
-    fromWire(row) {
-      let at = 0;
-      return record(parts, (part) =>
-        part.parse.map((parse) => {
-          const text = row[at] ?? null;
-          at += 1;
-          return parse(text);
-        }),
-      );
-    },
+    fromWire: (row) => build(parsers.map((parse, index) => parse(row[index] ?? null))),
   };
 }
 
@@ -84,10 +78,19 @@ function aliasIn({ count }: Context): string {
   return `v${count.aliases}`;
 }
 
-function record(parts: readonly Part[], raw: (part: Part) => readonly unknown[]): RecordRow {
-  const row: Record<string, Json> = {};
-  for (const part of parts) row[part.name] = part.build(raw(part));
-  return row as unknown as RecordRow;
+/** How values of all columns of `parts` become a record. */
+function recordOf(parts: readonly Part[]): (raw: readonly unknown[]) => RecordRow {
+  // A copy has room for all fields at once; one that grows field by field is moved again and again.
+  const blank: Record<string, Json> = Object.fromEntries(parts.map((part) => [part.name, null]));
+  return (raw) => {
+    const row = { ...blank };
+    let at = 0;
+    for (const part of parts) {
+      row[part.name] = part.build(raw, at);
+      at += part.columns.length;
+    }
+    return row as unknown as RecordRow;
+  };
 }
 
 function partsOf(
@@ -145,7 +148,7 @@ function plain(field: FieldInfo, alias: string): Part {
     name: field.name,
     columns: field.columns.map((column, index) => readSql(kinds[index]!, columnSql(alias, column))),
     parse: kinds.map((kind) => (text) => fromWire(kind, text)),
-    build: (raw) => showField(field, raw),
+    build: (raw, at) => showField(field, raw, at),
   };
 }
 
@@ -168,17 +171,7 @@ function packed(parts: readonly Part[]): { sql: string; unpack(raw: readonly unk
   const pieces: string[] = [];
   for (let at = 0; at < columns.length; at += ARGUMENTS)
     pieces.push(`jsonb_build_array(${columns.slice(at, at + ARGUMENTS).join(', ')})`);
-  return {
-    sql: pieces.join(' || '),
-    unpack(raw) {
-      let at = 0;
-      return record(parts, (part) => {
-        const own = raw.slice(at, at + part.columns.length);
-        at += part.columns.length;
-        return own;
-      });
-    },
-  };
+  return { sql: pieces.join(' || '), unpack: recordOf(parts) };
 }
 
 function reference(
@@ -199,7 +192,8 @@ function reference(
       `(SELECT ${pack.sql} FROM ${target.table} ${inner} WHERE ${inner}.id = ${columnSql(alias, field.columns[0]!)})`,
     ],
     parse: [parseJson],
-    build: ([raw]) => (raw === null || raw === undefined ? null : pack.unpack(raw as unknown[])),
+    build: (raw, at) =>
+      raw[at] === null || raw[at] === undefined ? null : pack.unpack(raw[at] as unknown[]),
   };
 }
 
@@ -226,6 +220,6 @@ function children(
       `(SELECT coalesce(jsonb_agg(${pack.sql} ORDER BY ${inner}.position, ${inner}.id), '[]') FROM ${child.table} ${inner} WHERE ${columnSql(inner, child.parent!.column)} = ${alias}.id${tenant})`,
     ],
     parse: [parseJson],
-    build: ([raw]) => ((raw ?? []) as unknown[][]).map((one) => pack.unpack(one) as unknown as Json),
+    build: (raw, at) => ((raw[at] ?? []) as unknown[][]).map((one) => pack.unpack(one) as unknown as Json),
   };
 }

@@ -1,7 +1,7 @@
 import type { EntityInfo } from '../model/catalogue.ts';
 import { problem } from '../model/problem.ts';
-import type { Identity, Sessions } from '../sessions/index.ts';
-import type { ListQuery, RecordRow } from '../types.ts';
+import { assertWaiting, type Identity, type Sessions } from '../sessions/index.ts';
+import type { Client, ListQuery, RecordRow } from '../types.ts';
 import { type Access, assertReadable, Params } from './access.ts';
 import { rowRules } from './list.ts';
 import { compileSelect } from './select.ts';
@@ -16,7 +16,7 @@ export async function* streamRows(
   access: Access,
   entity: EntityInfo,
   query: Pick<ListQuery, 'filter' | 'sort' | 'search' | 'select'>,
-  signal: AbortSignal | undefined,
+  client: Client | undefined,
 ): AsyncGenerator<readonly RecordRow[]> {
   assertReadable(access, entity);
   if (!access.rights(entity).export)
@@ -30,7 +30,7 @@ export async function* streamRows(
   const where = rules.length > 0 ? ` WHERE ${rules.join(' AND ')}` : '';
   const text = `SELECT ${projection.list} FROM ${entity.table} t${where} ORDER BY ${orderSql(keys, 't')}`;
   for await (const rows of sessions.cursor(identity, { text, values: params.values }, ROWS)) {
-    signal?.throwIfAborted();
+    assertWaiting(client);
     yield rows.map((row) => projection.fromWire(row));
   }
 }

@@ -1,6 +1,7 @@
 export { prepareAppsLogin } from './login.ts';
 export type { Outcome, Param, Statement, WireRow } from './pipeline.ts';
 export {
+  assertWaiting,
   codeOf,
   createSessions,
   type Identity,

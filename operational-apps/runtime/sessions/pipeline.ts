@@ -1,5 +1,6 @@
 import type { Connection, PoolClient, Submittable } from 'pg';
 import { serialize } from 'pg-protocol';
+import { Outbox } from './outbox.ts';
 
 /** What goes over the wire as a parameter: text form, or bytes for bytea. */
 export type Param = string | null | Buffer;
@@ -34,6 +35,9 @@ interface Prepared {
 }
 
 const prepared = new WeakMap<Connection, Prepared>();
+const NONE: readonly Param[] = [];
+/** Emptied before anything else runs: one serves all connections. */
+const outbox = new Outbox();
 
 /** Where pg's connection writes its messages. */
 interface Wire {
@@ -76,30 +80,31 @@ class Pipeline implements Submittable {
     // A lost connection fails the batch by its own event.
     if (!stream.writable) return;
     const known = preparedOf(connection);
-    const messages: Buffer[] = [];
-    for (const name of known.stale.splice(0)) messages.push(serialize.close({ type: 'S', name }));
-    for (const statement of this.statements) this.add(messages, known, statement);
-    messages.push(serialize.sync());
-    stream.write(Buffer.concat(messages));
+    outbox.begin();
+    if (known.stale.length > 0)
+      for (const name of known.stale.splice(0)) outbox.add(serialize.close({ type: 'S', name }));
+    for (const statement of this.statements) this.add(known, statement);
+    outbox.sync();
+    stream.write(outbox.take());
   }
 
-  private add(messages: Buffer[], known: Prepared, { text, values = [], keep = false }: Statement): void {
+  private add(known: Prepared, { text, values = NONE, keep = false }: Statement): void {
     let name = keep ? known.names.get(text) : '';
     if (name === undefined) {
       name = `bac${known.next++}`;
       this.fresh.push(text);
-      messages.push(serialize.parse({ name, text, types: [] }));
-    } else if (name === '') messages.push(serialize.parse({ name, text, types: [] }));
+      outbox.add(serialize.parse({ name, text, types: [] }));
+    } else if (name === '') outbox.add(serialize.parse({ name, text, types: [] }));
     if (keep) {
       known.names.delete(text);
       known.names.set(text, name);
-      for (const [old, oldName] of known.names) {
-        if (known.names.size <= MOST_KEPT) break;
+      if (known.names.size > MOST_KEPT) {
+        const [old, oldName] = known.names.entries().next().value!;
         known.names.delete(old);
         known.stale.push(oldName);
       }
     }
-    messages.push(serialize.bind({ statement: name, values: values as Param[] }), serialize.execute());
+    outbox.bindAndExecute(name, values);
   }
 
   handleDataRow(message: { fields: WireRow }): void {
@@ -107,8 +112,7 @@ class Pipeline implements Submittable {
   }
 
   handleCommandComplete(message: { text: string }): void {
-    const count = /(\d+)$/.exec(message.text)?.[1];
-    this.outcomes.push({ rows: this.rows, count: count === undefined ? 0 : Number(count) });
+    this.outcomes.push({ rows: this.rows, count: countOf(message.text) });
     this.rows = [];
   }
 
@@ -133,6 +137,12 @@ class Pipeline implements Submittable {
   handlePortalSuspended(): void {}
   handleCopyInResponse(): void {}
   handleCopyData(): void {}
+}
+
+/** Rows, at the end of a command's tag; 0 where it has none. */
+function countOf(tag: string): number {
+  const count = Number(tag.slice(tag.lastIndexOf(' ') + 1));
+  return Number.isNaN(count) ? 0 : count;
 }
 
 /** Forgets what a connection has prepared: its plans no longer fit the tables. */

@@ -56,11 +56,21 @@ test('nor after an error in the middle, a rolled back write, a cancel', async ()
     }),
   ).rejects.toThrow('changed my mind');
   await clean();
-  const stop = new AbortController();
-  const slow = sessions.read(ann, { text: 'SELECT pg_sleep(20)' }, { signal: stop.signal });
-  setTimeout(() => stop.abort(), 100);
+  let leave = (): void => {};
+  const client = {
+    gone: false,
+    onGone(then: () => void) {
+      leave = () => {
+        client.gone = true;
+        then();
+      };
+      return () => {};
+    },
+  };
+  const slow = sessions.read(ann, { text: 'SELECT pg_sleep(20)' }, { client });
+  setTimeout(() => leave(), 100);
   const began = performance.now();
-  await expect(slow).rejects.toThrow();
+  await expect(slow).rejects.toMatchObject({ code: 'CLIENT_GONE' });
   expect(performance.now() - began).toBeLessThan(5_000);
   await clean();
   await sessions.write(ann, (tx) => tx.elevated(() => tx.run({ text: SETTINGS })));
@@ -96,4 +106,14 @@ test('without settings no row is seen, and the login may not become the owner', 
 test('the engine comes to the embedded server by its socket', async () => {
   const { rows } = await sessions.bare({ text: 'SELECT inet_client_addr()::text' });
   expect(rows).toEqual([[null]]);
+});
+
+test('a connection that broke while it lay at hand is not given out again', async () => {
+  const pid = async (): Promise<string> =>
+    (await sessions.bare({ text: 'SELECT pg_backend_pid()' })).rows[0]![0] as string;
+  const before = await pid();
+  expect(await pid()).toBe(before);
+  await db.owner.query('SELECT pg_terminate_backend($1, 5000)', [before]);
+  // Until its end is heard of it may be given out once more.
+  await expect.poll(() => pid().catch(() => before)).not.toBe(before);
 });

@@ -1,6 +1,8 @@
 import pg from 'pg';
-import { HubError, type Logger } from '#kernel';
+import { type Logger, userError } from '#kernel';
 import { APP_ROLE, EFFECTS_ROLE } from '../../planner/database-roles.ts';
+import type { Client } from '../types.ts';
+import { Connections } from './connections.ts';
 import { forgetPrepared, type Outcome, type Param, runPipeline, type Statement } from './pipeline.ts';
 
 /** Who acts, as the database's policies see it. */
@@ -61,7 +63,7 @@ export interface Sessions {
 }
 
 export interface ReadOptions {
-  readonly signal?: AbortSignal | undefined;
+  readonly client?: Client | undefined;
   /** As the app instead of the principal: for tests of the engine's own checks only. */
   readonly elevated?: boolean;
 }
@@ -89,18 +91,20 @@ const READING = set(READ_ONLY);
 const READING_BY_PLAN = set([...READ_ONLY, "set_config('plan_cache_mode', 'force_generic_plan', true)"]);
 
 /** Who acts, for the transaction at hand; with `READING` it can change nothing. */
-const settings = (
-  { tenant, user, roles, attributes }: Identity,
-  role: string,
-  text: string = WRITING,
-): Statement => ({
-  text,
-  values: [tenant, user, roles.join(','), JSON.stringify(attributes), role],
-  keep: true,
-});
+const settings = (identity: Identity, role: string, text: string = WRITING): Statement => {
+  let said = inWords.get(identity);
+  if (!said) {
+    const { tenant, user, roles, attributes } = identity;
+    said = [tenant, user, roles.join(','), JSON.stringify(attributes)];
+    inWords.set(identity, said);
+  }
+  return { text, values: [...said, role], keep: true };
+};
+/** An identity as the settings take it. */
+const inWords = new WeakMap<Identity, readonly string[]>();
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { logger, connections = 10, queue = 200, statementTimeoutMs = 15_000 } = options;
+  const { logger, connections: max = 10, queue = 200, statementTimeoutMs = 15_000 } = options;
   const parameters = {
     role: APP_ROLE,
     TimeZone: 'UTC',
@@ -116,7 +120,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
   const config: pg.PoolConfig = {
     connectionString: options.url,
-    max: connections,
+    max,
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 60_000,
     application_name: 'bac apps',
@@ -124,47 +128,31 @@ export function createSessions(options: SessionsOptions): Sessions {
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),
   };
-  const pool = new pg.Pool(config);
-  pool.on('error', (error) => logger.warn({ error: error.message }, 'a connection of the apps was lost'));
-  // A connection that breaks while it is in use fails its statement; without a listener it would end the process.
-  pool.on('connect', (client) => client.on('error', () => {}));
-
-  const acquire = async (): Promise<pg.PoolClient> => {
-    if (pool.waitingCount >= queue) throw busy();
-    try {
-      return await pool.connect();
-    } catch (cause) {
-      if (cause instanceof Error && cause.message.includes('timeout exceeded when trying to connect'))
-        throw busy(cause);
-      throw cause;
-    }
-  };
+  const connections = new Connections(config, queue, logger);
 
   async function readAll(
     identity: Identity,
     statements: readonly Statement[],
-    { signal, elevated = false }: ReadOptions = {},
+    { client: waiting, elevated = false }: ReadOptions = {},
   ): Promise<Outcome[]> {
     const text = statements.every((one) => one.onePlan && one.keep) ? READING_BY_PLAN : READING;
     const batch = [settings(identity, elevated ? EFFECTS_ROLE : APP_ROLE, text), ...statements];
     for (let attempt = 1; ; attempt += 1) {
-      signal?.throwIfAborted();
-      const client = await acquire();
-      if (signal?.aborted) {
-        client.release();
-        throw signal.reason;
-      }
-      const stop = signal ? cancelOnAbort(client, config, signal) : null;
+      assertWaiting(waiting);
+      const client = await connections.take();
+      if (waiting?.gone) connections.giveBack(client);
+      assertWaiting(waiting);
+      const stop = waiting?.onGone(() => cancel(client, config));
       try {
         const outcomes = await runPipeline(client, batch);
         // A cancel that came too late must not meet another call.
-        client.release(signal?.aborted === true);
+        connections.giveBack(client, waiting?.gone);
         return outcomes.slice(1);
       } catch (error) {
         const code = codeOf(error);
         if (STALE_PLAN.has(code)) forgetPrepared(client);
-        client.release(code === '' || code.startsWith('57P') || signal?.aborted === true);
-        signal?.throwIfAborted();
+        connections.giveBack(client, code === '' || code.startsWith('57P') || waiting?.gone);
+        assertWaiting(waiting);
         if (attempt < 2 && STALE_PLAN.has(code)) continue;
         throw error;
       } finally {
@@ -174,7 +162,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   async function attempt<T>(identity: Identity, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const client = await acquire();
+    const client = await connections.take();
     let broken = false;
     let depth = 0;
     let role = APP_ROLE;
@@ -228,7 +216,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       }
       throw error;
     } finally {
-      client.release(broken);
+      connections.giveBack(client, broken);
     }
   }
 
@@ -249,16 +237,16 @@ export function createSessions(options: SessionsOptions): Sessions {
       }
     },
     async alone(identity, statement) {
-      const client = await acquire();
+      const client = await connections.take();
       try {
         const outcomes = await runPipeline(client, [settings(identity, EFFECTS_ROLE), statement]);
         return outcomes[1]!;
       } finally {
-        client.release();
+        connections.giveBack(client);
       }
     },
     async *cursor(identity, statement, rows) {
-      const client = await acquire();
+      const client = await connections.take();
       let done = false;
       try {
         const declare = {
@@ -283,18 +271,18 @@ export function createSessions(options: SessionsOptions): Sessions {
           () => true,
           () => false,
         );
-        client.release(!ended);
+        connections.giveBack(client, !ended);
       }
     },
     async bare(statement) {
-      const client = await acquire();
+      const client = await connections.take();
       try {
         return (await runPipeline(client, [statement]))[0]!;
       } finally {
-        client.release();
+        connections.giveBack(client);
       }
     },
-    close: () => pool.end(),
+    close: () => connections.close(),
   };
 }
 
@@ -303,30 +291,23 @@ export const codeOf = (error: unknown): string => {
   return typeof code === 'string' ? code : '';
 };
 
-const busy = (cause?: unknown): HubError =>
-  new HubError('BUSY', 'Too many requests are waiting for the database.', {
-    disposition: 'transient',
-    next: 'Try again in a moment.',
-    cause,
-  });
+/** Asks the server to give up the statement under way; it ends by its own timeout if that fails. */
+function cancel(client: pg.PoolClient, config: pg.PoolConfig): void {
+  const { processID } = client as unknown as { processID: number };
+  // As the login itself, whose session it is; the role the sessions begin with may not end any.
+  const { options: _, ...plain } = config;
+  const other = new pg.Client({ ...plain, connectionTimeoutMillis: 2000 });
+  other.on('error', () => {});
+  other
+    .connect()
+    .then(() => other.query('SELECT pg_cancel_backend($1)', [processID]))
+    .catch(() => {})
+    .finally(() => other.end().catch(() => {}));
+}
 
-/** Asks the server to give up the statement under way once `signal` fires. Returns how to stop listening. */
-function cancelOnAbort(client: pg.PoolClient, config: pg.PoolConfig, signal: AbortSignal): () => void {
-  const cancel = (): void => {
-    const { processID } = client as unknown as { processID: number };
-    // As the login itself, whose session it is; the role the sessions begin with may not end any.
-    const { options: _, ...plain } = config;
-    const other = new pg.Client({ ...plain, connectionTimeoutMillis: 2000 });
-    other.on('error', () => {});
-    other
-      .connect()
-      .then(() => other.query('SELECT pg_cancel_backend($1)', [processID]))
-      // The statement then ends by its own timeout.
-      .catch(() => {})
-      .finally(() => other.end().catch(() => {}));
-  };
-  signal.addEventListener('abort', cancel, { once: true });
-  return () => signal.removeEventListener('abort', cancel);
+/** CLIENT_GONE (user) when nobody waits for the answer any more. */
+export function assertWaiting(client: Client | undefined): void {
+  if (client?.gone) throw userError('CLIENT_GONE', 'Nobody waits for this answer any more.', 'Ask again.');
 }
 
 export type { Outcome, Param, Statement };

@@ -84,9 +84,8 @@ async function runOne(
     attributes: {},
     scopes: ['read', 'write'] as const,
   };
-  const profile = model.policy.profile(principal);
-  const identity = { tenant: due.tenant_id, user, roles: profile.roles, attributes: {} };
-  const access = { catalogue: model.catalogue, ...profile };
+  const identity = model.policy.identity(principal);
+  const access = model.policy.profile(principal);
   const writing = createWriting({
     model,
     sessions,

@@ -2,7 +2,7 @@ import type { Principal } from '#kernel';
 import type { Model } from '../model/model.ts';
 import type { Access } from '../read/access.ts';
 import type { Query } from '../read/list.ts';
-import type { Identity, Sessions, Transaction } from '../sessions/index.ts';
+import { assertWaiting, type Identity, type Sessions, type Transaction } from '../sessions/index.ts';
 import type { Call, Json } from '../types.ts';
 import { holdRules } from './checks.ts';
 import { withKey } from './idempotency.ts';
@@ -38,7 +38,7 @@ export function createWriting(context: WritingContext): Writing {
   return {
     run(once, act, answer) {
       const work = async (tx: Transaction) => {
-        call.signal?.throwIfAborted();
+        assertWaiting(call.client);
         const unit: Unit = {
           ...context,
           tx,
