@@ -88,7 +88,7 @@ export async function benchApi({
     const ids = await idsOf(rig);
     // Warms code, caches and connections: at a lower rate fewer would be opened than the load then needs.
     const load = { url, headers, rate, ids };
-    const mixed = await mixedLoad({ ...load, warmSeconds: 5, seconds: wants('mixed') ? seconds : 1 });
+    const mixed = await mixedLoad({ ...load, warmSeconds: 10, seconds: wants('mixed') ? seconds : 1 });
     return {
       benchmark: 'api',
       ...(wants('mixed') ? { mixed } : {}),

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import {
   type DocumentNode,
   type ExecutionResult,
@@ -25,7 +26,7 @@ export interface DirectAnswer {
 export interface DirectRequest {
   readonly method: string;
   readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: IncomingHttpHeaders;
   /** As parsed from JSON. */
   readonly body?: unknown;
 }

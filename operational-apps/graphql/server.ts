@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { type DocumentNode, type GraphQLSchema, parse } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
@@ -34,7 +35,7 @@ export interface GraphqlRequest {
   readonly method: string;
   /** Path and query. */
   readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: IncomingHttpHeaders;
   /** As parsed from JSON. */
   readonly body?: unknown;
   /** Ends what goes on; asked for only then. */
@@ -81,16 +82,24 @@ export function createGraphqlHandler(options: GraphqlOptions): GraphqlHandler {
   return async (request, caller) => {
     const answer = await direct.answer(current(), request, () => contextOf(caller));
     if (answer) return answer;
-    const { url, method, headers, body, signal } = request;
+    const { url, method, body, signal } = request;
     const init = {
       method,
-      headers,
+      headers: single(request.headers),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(signal ? { signal: signal() } : {}),
     };
     return yoga.fetch(`http://hub.invalid${url}`, init, { caller });
   };
 }
+
+/** Headers that came once; the body is written anew, so its length is not theirs to tell. */
+const single = (headers: IncomingHttpHeaders): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers).filter(
+      (header): header is [string, string] => typeof header[1] === 'string' && header[0] !== 'content-length',
+    ),
+  );
 
 interface Execution {
   readonly args: { schema: GraphQLSchema; document: DocumentNode; variableValues?: unknown };

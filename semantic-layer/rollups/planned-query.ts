@@ -32,6 +32,12 @@ export interface Candidate {
   };
 }
 export interface PreAggregations {
+  evaluateAllReferences(
+    cube: string,
+    aggregation: Candidate['preAggregation'],
+    name?: string | null,
+    context?: object,
+  ): unknown;
   findPreAggregationForQuery(): unknown;
   preAggregationsDescription(): readonly unknown[];
   preAggregationForQuery: unknown;
@@ -47,6 +53,8 @@ export interface PreAggregations {
 export interface PlannedQuery {
   readonly options: Readonly<Record<string, unknown>>;
   readonly compilers: object & { readonly compiler: { withQuery<T>(query: object, work: () => T): T } };
+  /** Tree of the cubes it joins. */
+  readonly join: unknown;
   readonly timezone: string;
   readonly ungrouped?: boolean;
   readonly measures: readonly Member[];

@@ -83,6 +83,19 @@ export function withRollups(base: object): object {
       return ROLLUP_TABLE;
     }
 
+    /** Cube works them out for each question; of a roll-up of one cube's members they depend on the joins only. */
+    override newPreAggregations(): PreAggregations {
+      const made = super.newPreAggregations();
+      const evaluate = made.evaluateAllReferences.bind(made);
+      made.evaluateAllReferences = (cube, aggregation, name = null, context = {}) =>
+        name === null || aggregation.type !== 'rollup'
+          ? evaluate(cube, aggregation, name, context)
+          : ofModel(this.compilers, `references ${JSON.stringify([cube, name, context, this.join])}`, () =>
+              evaluate(cube, aggregation, name, context),
+            );
+      return made;
+    }
+
     /** Bounds of a range are moments: Cube's own roll-ups hold times as they are told in the question's zone. */
     override newTimeDimension(time: { dimension: string; granularity?: string }): TimeMember {
       const made = super.newTimeDimension(time);
@@ -209,45 +222,71 @@ function describe(
       paramAllocator: null,
       timezone: zone,
       // Part of the key by which Cube keeps plans: one for each roll-up.
-      preAggregationsSchema: `${candidate.cube}.${candidate.preAggregationName}`,
+      preAggregationsSchema: nameOf(candidate),
     });
-  const { cube, preAggregation, preAggregationName: name, references } = candidate;
+  const over = <T>(planned: PlannedQuery, work: () => T): T =>
+    query.compilers.compiler.withQuery(planned, () => {
+      planned.preAggregations.preAggregationForQuery = candidate;
+      return work();
+    });
   const asked = planner(timezone);
-  const question = query.compilers.compiler.withQuery(asked, () => {
-    asked.preAggregations.preAggregationForQuery = candidate;
-    return asked.buildSqlAndParams();
+  const [sql, values] = over(asked, () => asked.buildSqlAndParams());
+  const { dimensions, measures, timeDimensions } = candidate.references;
+  const members = JSON.stringify([dimensions, measures, timeDimensions]);
+  const kept = ofModel(query.compilers, `kept ${nameOf(candidate)} ${members}`, () => {
+    // Whoever asks from wherever: buckets begin and end in UTC.
+    const filling = planner('UTC');
+    return over(filling, () => keptBy(filling, candidate));
   });
-  // Whoever asks from wherever: buckets begin and end in UTC.
-  const kept = planner('UTC');
-  return query.compilers.compiler.withQuery(kept, () => {
-    kept.preAggregations.preAggregationForQuery = candidate;
-    const [loadSql, loadValues] = kept.preAggregationSql(cube, preAggregation);
-    const time = references.timeDimensions[0]!;
-    const path = kept.cubeEvaluator.memberShortNameFromPath(time.dimension);
-    const baseCube = path.split('.')[0]!;
-    return {
-      name: `${cube}.${name}`,
-      question: { sql: question[0], values: question[1] },
-      load: { sql: loadSql, values: loadValues },
-      base: kept.evaluateSql(baseCube, kept.cubeEvaluator.cubeFromPath(baseCube).sql),
-      time: {
-        alias: kept.newTimeDimension(time).unescapedAliasName(),
-        source: kept.evaluateSql(baseCube, kept.cubeEvaluator.dimensionByPath(path).sql),
-      },
-      granularity: time.granularity,
-      timezone,
-      partitionGranularity: preAggregation.partitionGranularity,
-      dimensions: references.dimensions.map((one) => {
-        const dimension = kept.newDimension(one);
-        return { alias: dimension.unescapedAliasName(), source: dimension.dimensionSql() };
-      }),
-      measures: references.measures.map((one) => {
-        const measure = kept.newMeasure(one);
-        return {
-          alias: measure.aliasName().replace(/^[`"]|[`"]$/g, ''),
-          type: measure.measureDefinition().type,
-        };
-      }),
-    };
-  });
+  return { ...kept, question: { sql, values }, timezone };
+}
+
+const nameOf = ({ cube, preAggregationName }: Candidate): string => `${cube}.${preAggregationName}`;
+
+/** What a roll-up keeps, whatever is asked of it. */
+function keptBy(filling: PlannedQuery, candidate: Candidate): Omit<Alternative, 'question' | 'timezone'> {
+  const { cube, preAggregation, references } = candidate;
+  const [sql, values] = filling.preAggregationSql(cube, preAggregation);
+  const time = references.timeDimensions[0]!;
+  const path = filling.cubeEvaluator.memberShortNameFromPath(time.dimension);
+  const baseCube = path.split('.')[0]!;
+  return {
+    name: nameOf(candidate),
+    load: { sql, values },
+    base: filling.evaluateSql(baseCube, filling.cubeEvaluator.cubeFromPath(baseCube).sql),
+    time: {
+      alias: filling.newTimeDimension(time).unescapedAliasName(),
+      source: filling.evaluateSql(baseCube, filling.cubeEvaluator.dimensionByPath(path).sql),
+    },
+    granularity: time.granularity,
+    partitionGranularity: preAggregation.partitionGranularity,
+    dimensions: references.dimensions.map((one) => {
+      const dimension = filling.newDimension(one);
+      return { alias: dimension.unescapedAliasName(), source: dimension.dimensionSql() };
+    }),
+    measures: references.measures.map((one) => {
+      const measure = filling.newMeasure(one);
+      return {
+        alias: measure.aliasName().replace(/^[`"]|[`"]$/g, ''),
+        type: measure.measureDefinition().type,
+      };
+    }),
+  };
+}
+
+const MOST_KEPT = 1000;
+const byModel = new WeakMap<object, Map<string, unknown>>();
+
+/** What `make` finds out of a compiled model and of what `key` says in full: found out once. */
+function ofModel<T>(compilers: object, key: string, make: () => T): T {
+  let known = byModel.get(compilers);
+  if (!known) {
+    known = new Map();
+    byModel.set(compilers, known);
+  }
+  if (known.has(key)) return known.get(key) as T;
+  const made = make();
+  if (known.size >= MOST_KEPT) known.clear();
+  known.set(key, made);
+  return made;
 }

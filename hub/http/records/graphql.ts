@@ -43,14 +43,9 @@ export function mountGraphql(
   });
 }
 
-function toRequest(request: FastifyRequest, client: Waiting): GraphqlRequest {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers))
-    if (typeof value === 'string' && name !== 'content-length') headers[name] = value;
-  const { method, body } = request;
+function toRequest({ method, url, headers, body }: FastifyRequest, client: Waiting): GraphqlRequest {
   const hasBody = method !== 'GET' && body !== undefined && body !== null;
-  const signal = (): AbortSignal => client.signal;
-  return { method, url: request.url, headers, signal, ...(hasBody ? { body } : {}) };
+  return { method, url, headers, signal: () => client.signal, ...(hasBody ? { body } : {}) };
 }
 
 async function answer(
