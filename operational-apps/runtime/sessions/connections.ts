@@ -9,6 +9,7 @@ export class Connections {
   readonly #pool: pg.Pool;
   readonly #queue: number;
   readonly #atHand: pg.PoolClient[] = [];
+  readonly #dead = new WeakSet<pg.PoolClient>();
   #closing = false;
 
   /** `queue`: calls that may wait before the next is refused. */
@@ -19,8 +20,9 @@ export class Connections {
       logger.warn({ error: error.message }, 'a connection of the apps was lost');
     this.#pool.on('error', lost);
     this.#pool.on('connect', (client) =>
-      // One that breaks while it is in use fails its statement.
       client.on('error', (error) => {
+        this.#dead.add(client);
+        // One that breaks while it is in use fails its statement.
         const at = this.#atHand.indexOf(client);
         if (at < 0) return;
         this.#atHand.splice(at, 1);
@@ -45,7 +47,8 @@ export class Connections {
   }
 
   /** `broken`: it is closed. */
-  giveBack(client: pg.PoolClient, broken = false): void {
+  giveBack(client: pg.PoolClient, isBroken = false): void {
+    const broken = isBroken || this.#dead.has(client);
     const wanted = this.#pool.waitingCount > 0 || this.#atHand.length >= AT_HAND || this.#closing;
     if (broken || wanted) client.release(broken);
     else this.#atHand.push(client);

@@ -117,3 +117,15 @@ test('a connection that broke while it lay at hand is not given out again', asyn
   // Until its end is heard of it may be given out once more.
   await expect.poll(() => pid().catch(() => before)).not.toBe(before);
 });
+
+test('nor one that broke in use', async () => {
+  const own = { text: 'SELECT pg_terminate_backend(pg_backend_pid())' };
+  for (let n = 0; n < 5; n += 1) {
+    await expect(sessions.bare(own)).rejects.toThrow();
+    expect((await sessions.bare({ text: 'SELECT 1' })).rows).toEqual([['1']]);
+    await expect(sessions.alone(ann, own)).rejects.toThrow();
+    expect((await sessions.read(ann, { text: 'SELECT 1' })).rows).toEqual([['1']]);
+    await expect(sessions.write(ann, (tx) => tx.run(own))).rejects.toThrow();
+    expect((await sessions.read(ann, { text: 'SELECT 1' })).rows).toEqual([['1']]);
+  }
+});

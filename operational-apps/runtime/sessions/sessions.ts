@@ -151,13 +151,25 @@ export function createSessions(options: SessionsOptions): Sessions {
       } catch (error) {
         const code = codeOf(error);
         if (STALE_PLAN.has(code)) forgetPrepared(client);
-        connections.giveBack(client, code === '' || code.startsWith('57P') || waiting?.gone);
+        connections.giveBack(client, isLost(error) || waiting?.gone);
         assertWaiting(waiting);
         if (attempt < 2 && STALE_PLAN.has(code)) continue;
         throw error;
       } finally {
         stop?.();
       }
+    }
+  }
+
+  async function once(batch: readonly Statement[]): Promise<Outcome[]> {
+    const client = await connections.take();
+    try {
+      const outcomes = await runPipeline(client, batch);
+      connections.giveBack(client);
+      return outcomes;
+    } catch (error) {
+      connections.giveBack(client, isLost(error));
+      throw error;
     }
   }
 
@@ -236,15 +248,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         }
       }
     },
-    async alone(identity, statement) {
-      const client = await connections.take();
-      try {
-        const outcomes = await runPipeline(client, [settings(identity, EFFECTS_ROLE), statement]);
-        return outcomes[1]!;
-      } finally {
-        connections.giveBack(client);
-      }
-    },
+    alone: async (identity, statement) => (await once([settings(identity, EFFECTS_ROLE), statement]))[1]!,
     async *cursor(identity, statement, rows) {
       const client = await connections.take();
       let done = false;
@@ -274,14 +278,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         connections.giveBack(client, !ended);
       }
     },
-    async bare(statement) {
-      const client = await connections.take();
-      try {
-        return (await runPipeline(client, [statement]))[0]!;
-      } finally {
-        connections.giveBack(client);
-      }
-    },
+    bare: async (statement) => (await once([statement]))[0]!,
     close: () => connections.close(),
   };
 }
@@ -290,6 +287,12 @@ export const codeOf = (error: unknown): string => {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : '';
 };
+
+/** The connection has failed, or the server is ending it. */
+function isLost(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === '' || code.startsWith('57P');
+}
 
 /** Asks the server to give up the statement under way; it ends by its own timeout if that fails. */
 function cancel(client: pg.PoolClient, config: pg.PoolConfig): void {
