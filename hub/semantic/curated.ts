@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import { everythingProfile, HubError, type Logger, type ModelFile } from '#kernel';
 import {
   type CubeLayer,
@@ -8,7 +9,8 @@ import {
   readModelTests,
   SHIPPED_MODEL,
 } from '#semantic';
-import { openModelFolder } from './folder.ts';
+import { type FolderContent, openModelFolder } from './folder.ts';
+import { type KeptState, keptFolder } from './kept-folder.ts';
 
 export interface FolderStatus {
   readonly folder: string;
@@ -42,7 +44,8 @@ export interface WholeModel extends CuratedFiles {
 export interface CuratedModel {
   /**
    * The files in force over these tables. The folder's newest state is looked at and taken up if it holds; else what
-   * held before stays. `first`: no model is in use yet. Errors: what held before does not over these tables.
+   * held before stays, also in an earlier process. `first`: no model is in use yet. Errors: what held before does not
+   * over these tables.
    */
   inForce(base: Omit<ModelInput, 'curated'>, first: boolean): Promise<readonly ModelFile[]>;
   /** The newest state of the folder, or other files in its place, with those of the product; for a check. */
@@ -53,6 +56,7 @@ export interface CuratedModel {
 }
 
 export interface CuratedOptions {
+  readonly pool: Pool;
   readonly folder: string | undefined;
   readonly logger: Logger;
   readonly compiles: CubeLayer['compiles'];
@@ -71,7 +75,9 @@ export async function openCuratedModel(options: CuratedOptions): Promise<Curated
   const shipped = { files: await readModelFiles(SHIPPED_MODEL), tests: await readModelTests(SHIPPED_MODEL) };
   const folder =
     path === undefined ? null : await openModelFolder(path, { logger, onChange: options.onChange });
+  const keeping = path === undefined ? null : keptFolder(options.pool, path, logger);
   let good: readonly ModelFile[] | null = null;
+  let kept: Promise<KeptState | null> | null = null;
   let status: Omit<FolderStatus, 'folder' | 'files'> = { state: 'unread', since: null, problems: [] };
 
   const judge = async (
@@ -99,10 +105,33 @@ export async function openCuratedModel(options: CuratedOptions): Promise<Curated
     logger.error({ folder: path, problems }, 'the model folder is not taken up');
   };
 
+  /** What an earlier process had in force, if it still holds and the folder is another by now. */
+  const takeOver = async (base: Omit<ModelInput, 'curated'>, newest: FolderContent): Promise<void> => {
+    const state = await kept;
+    if (state === null || (newest.error === null && same(state.files, newest.files))) return;
+    if ((await judge(base, state.files, true)).fatal.length > 0) return;
+    good = state.files;
+    status = { ...status, since: state.since };
+  };
+
+  const adopt = async (files: readonly ModelFile[], problems: readonly FolderProblem[]): Promise<void> => {
+    const before = await kept;
+    const since = before && same(before.files, files) ? before.since : new Date().toISOString();
+    good = files;
+    kept = Promise.resolve({ files, since });
+    status = { state: 'in force', since, problems };
+    logger.info({ folder: path, files: files.length, problems }, 'model folder in force');
+    await keeping?.save({ files, since });
+  };
+
   return {
     async inForce(base, first) {
       if (!folder) return shipped.files;
       const { files, error } = folder.content();
+      if (kept === null) {
+        kept = keeping!.load();
+        await takeOver(base, folder.content());
+      }
       const before = good === null ? null : await judge(base, good, false);
       if (error) refuse([{ message: error.message, next: error.next ?? '' }]);
       else if (files === good) {
@@ -115,10 +144,7 @@ export async function openCuratedModel(options: CuratedOptions): Promise<Curated
         );
         if (verdict.fatal.length + lost.length > 0) refuse([...verdict.fatal, ...lost].map(problemOf));
         else {
-          good = files;
-          const problems = [...verdict.leftOut.values()].map(problemOf);
-          status = { state: 'in force', since: new Date().toISOString(), problems };
-          logger.info({ folder: path, files: files.length, problems }, 'model folder in force');
+          await adopt(files, [...verdict.leftOut.values()].map(problemOf));
           return over(shipped.files, files);
         }
       }
@@ -147,6 +173,10 @@ export async function openCuratedModel(options: CuratedOptions): Promise<Curated
     close: async () => folder?.close(),
   };
 }
+
+const same = (a: readonly ModelFile[], b: readonly ModelFile[]): boolean =>
+  JSON.stringify(a.map(({ fileName, content }) => [fileName, content])) ===
+  JSON.stringify(b.map(({ fileName, content }) => [fileName, content]));
 
 const isLess = (kind: Finding['kind']): boolean => kind === 'orphan' || kind === 'rollup';
 

@@ -148,6 +148,7 @@ export async function openSemantic(options: SemanticOptions): Promise<HubSemanti
   };
 
   const curated = await openCuratedModel({
+    pool: options.pool,
     folder: options.limits.modelDir,
     logger,
     compiles: (profile, source) => layer.compiles(profile, source),

@@ -144,9 +144,7 @@ test('a roll-up of the folder is built and gives what the table gives, also for 
   expect(await takings()).toBe('4950');
 });
 
-test('a hub that starts with a folder that does not hold serves the rest and says so', async () => {
-  save(metric('{CUBE}.amount').replace('extends', 'exends'));
-  await says('model      refused', 'own.yaml:3');
+const restartApi = async (): Promise<void> => {
   const { pid } = JSON.parse((await hub.bac('status', '--json')).stdout).roles.find(
     ({ role }: { role: string }) => role === 'api',
   );
@@ -158,6 +156,27 @@ test('a hub that starts with a folder that does not hold serves the rest and say
     }));
     return code === 200 && data.length === 1 ? true : undefined;
   }, 60_000);
+};
+
+test('a process that starts with a folder that does not hold serves what held before, and says so', async () => {
+  const broken = metric('{CUBE}.amount').replace('extends', 'exends');
+  save(metric('{CUBE}.amount - {CUBE}.gift'));
+  await becomes('4950');
+  save(broken);
+  await says('model      refused', 'own.yaml:3');
+  await restartApi();
+  await says('model      refused', 'own.yaml:3');
+  expect((await hub.bac('status')).stdout).not.toContain('only the product’s own files count');
+  expect(await takings()).toBe('4950');
+  save(metric('{CUBE}.amount'));
+  await becomes('5050');
+});
+
+test('where nothing of it ever held the rest is served, and that is said', async () => {
+  save(metric('{CUBE}.amount').replace('extends', 'exends'));
+  await says('model      refused', 'own.yaml:3');
+  await shop.query('DELETE FROM bac.model_folders');
+  await restartApi();
   await says('model      refused, only the product’s own files count', 'own.yaml:3');
   expect((await load({ measures: ['till.takings'] })).status).toBe(400);
   save(metric('{CUBE}.amount'));

@@ -1,5 +1,6 @@
 export { prepareAppsLogin } from './login.ts';
-export type { Outcome, Param, Statement, WireRow } from './pipeline.ts';
+export type { Param } from './outbox.ts';
+export type { Outcome, Statement, WireRow } from './pipeline.ts';
 export {
   assertWaiting,
   codeOf,

@@ -1,4 +1,5 @@
-import type { Param } from './pipeline.ts';
+/** What goes over the wire as a parameter: text form, or bytes for bytea. */
+export type Param = string | null | Buffer;
 
 /** Texts up to this long are mostly ASCII, and then quicker written here than by a call into the runtime. */
 const SHORT = 48;

@@ -1,9 +1,6 @@
 import type { Connection, PoolClient, Submittable } from 'pg';
 import { serialize } from 'pg-protocol';
-import { Outbox } from './outbox.ts';
-
-/** What goes over the wire as a parameter: text form, or bytes for bytea. */
-export type Param = string | null | Buffer;
+import { Outbox, type Param } from './outbox.ts';
 
 export interface Statement {
   readonly text: string;

@@ -3,7 +3,8 @@ import { type Logger, userError } from '#kernel';
 import { APP_ROLE, EFFECTS_ROLE } from '../../planner/database-roles.ts';
 import type { Client } from '../types.ts';
 import { Connections } from './connections.ts';
-import { forgetPrepared, type Outcome, type Param, runPipeline, type Statement } from './pipeline.ts';
+import type { Param } from './outbox.ts';
+import { forgetPrepared, type Outcome, runPipeline, type Statement } from './pipeline.ts';
 
 /** Who acts, as the database's policies see it. */
 export interface Identity {
