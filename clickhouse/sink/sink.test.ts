@@ -293,6 +293,20 @@ test.each([1, 2, 3, 4, 5, 6])(
   },
 );
 
+test('a table to which no row comes gets its new shape as well', async () => {
+  const one = tableSchema('quiet', [text(2, 'a')]);
+  await world.register(one, { rows: '1\ta1\t{}\n' });
+  const added = column(3, 'c', scalar('int4'), { nullable: false, fill: '7' });
+  await world.registry.addVersion({ ...one, version: 2, columns: [...one.columns, added] });
+  await world.registry.updateTable(one, { version: 2 });
+  await world.control({ type: 'table', source: 'shop', schema: 'public', table: 'quiet' });
+  const rows = await eventually(() => world.rows(one, 'id, a, c').catch(() => undefined), 10_000);
+  expect(rows).toEqual([{ id: 1, a: 'a1', c: 7 }]);
+  await world.append(one, [event(one, 'c', null, { id: 2, a: 'a2' }, { lsn: 10 })]);
+  await world.drained();
+  expect(await world.rows(one, 'id, a, c')).toEqual([...rows, { id: 2, a: 'a2', c: 7 }]);
+});
+
 test('a renamed key column and a NULL in a column that was NOT NULL need no new snapshot', async () => {
   const one = tableSchema('strict', [column(2, 'name', scalar('text'), { nullable: false })]);
   await world.register(one, { rows: '1\tx\t{}\n' });

@@ -286,6 +286,28 @@ export function createSink(options: SinkOptions): Sink {
     }
   };
 
+  /** Tables whose registered shape may be newer than theirs. */
+  const behind = new Set<string>();
+  let reshaping: Promise<void> = Promise.resolve();
+  /**
+   * Brings tables to the shape that is registered for them, since no row may come that would. What fails is tried
+   * again with the next message, and a table that is not live yet when it is told of as such.
+   */
+  const reshape = async (): Promise<void> => {
+    for (const topic of [...behind]) {
+      const table = tables.get(topic);
+      behind.delete(topic);
+      if (stopped || table?.entry.state !== 'streaming') continue;
+      try {
+        await table.reach(table.entry.version);
+        if (table.takeReshaped()) await told.tell(topic, true);
+      } catch (thrown) {
+        behind.add(topic);
+        onError(thrown, { topic, partition: 0 });
+      }
+    }
+  };
+
   const onControl = async (batch: DeliveredBatch): Promise<void> => {
     const messages = batch.records.flatMap((record) => controlMessage(record.value, logger) ?? []);
     const told = messages.filter(({ type }) => type !== 'watermark' && type !== 'stored');
@@ -295,7 +317,11 @@ export function createSink(options: SinkOptions): Sink {
     for (const topic of topics) tables.get(topic)?.invalidate();
     for (const one of told) if (one.type === 'looked') looks.answered(one.ask, one.end);
     if (topics.length > 0 || told.some((one) => one.type === 'source')) await follow();
-    for (const topic of topics) consumer?.nudge(topic);
+    for (const topic of topics) {
+      consumer?.nudge(topic);
+      behind.add(topic);
+    }
+    if (behind.size > 0) reshaping = reshaping.then(reshape);
     for (const message of messages) {
       if (message.type !== 'watermark') continue;
       await locate();
@@ -324,11 +350,15 @@ export function createSink(options: SinkOptions): Sink {
       });
       await control.ready;
       await follow();
+      // What was told while no sink ran.
+      for (const [topic, { entry }] of tables) if (entry.version > 1) behind.add(topic);
+      reshaping = reshaping.then(reshape);
     },
     async stop() {
       stopped = true;
       await control?.stop();
       await changing;
+      await reshaping;
       await consumer?.stop();
       await watermarks.close();
     },

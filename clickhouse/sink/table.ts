@@ -112,6 +112,15 @@ export class SinkTable {
     return this.#alone(async () => void (await this.#plan(version)));
   }
 
+  /** Brings the table to this version of its shape if it is there and older; touches nothing else. */
+  reach(version: number): Promise<void> {
+    return this.#alone(async () => {
+      const { database, table } = warehouseTableOf(this.entry);
+      const present = this.applied ?? (await readTable(this.#warehouse, database, table));
+      if (present !== null && present.version < version) await this.#plan(version);
+    });
+  }
+
   async #plan(version: number): Promise<AppliedTable> {
     let applied = this.applied ?? (await this.#load());
     const schema = await this.#schema(version);
