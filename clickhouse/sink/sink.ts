@@ -290,8 +290,8 @@ export function createSink(options: SinkOptions): Sink {
   const behind = new Set<string>();
   let reshaping: Promise<void> = Promise.resolve();
   /**
-   * Brings tables to the shape that is registered for them, since no row may come that would. What fails is tried
-   * again with the next message, and a table that is not live yet when it is told of as such.
+   * Brings tables to the shape that is registered for them, since no row may come that would. What fails for now is
+   * tried again with the next message; what cannot be done is met, and told, by the first row of that shape.
    */
   const reshape = async (): Promise<void> => {
     for (const topic of [...behind]) {
@@ -302,8 +302,11 @@ export function createSink(options: SinkOptions): Sink {
         await table.reach(table.entry.version);
         if (table.takeReshaped()) await told.tell(topic, true);
       } catch (thrown) {
+        const { code, message, disposition } = toHubError(thrown);
+        logger.warn({ topic, code, error: message }, 'table not brought to its new shape');
+        if (disposition !== 'transient') continue;
         behind.add(topic);
-        onError(thrown, { topic, partition: 0 });
+        return;
       }
     }
   };

@@ -141,7 +141,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     bodyLimit: MAX_BODY,
     requestTimeout: 60_000,
     childLoggerFactory: (parent, bindings) => new RequestLog(parent, bindings),
-    genReqId: requestIds(),
+    genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 400 },
     trustProxy: trustedProxies(config),
@@ -247,16 +247,6 @@ async function boundPrincipal(
   if (!who) throw unauthorised('This needs an API key or a session.');
   const tenant = await identity.tenantOf(request, who);
   return tenant === who.tenant ? who : { ...who, tenant };
-}
-
-/** Ids of requests, no two alike: a number in what is this process's alone. */
-function requestIds(): () => string {
-  const process = randomUUID();
-  let last = 0;
-  return () => {
-    last += 1;
-    return `${process}-${last}`;
-  };
 }
 
 /** Whose X-Forwarded-For is believed; where the hub stands behind a proxy, it is one of a private network. */

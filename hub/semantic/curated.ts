@@ -127,10 +127,11 @@ export async function openCuratedModel(options: CuratedOptions): Promise<Curated
   return {
     async inForce(base, first) {
       if (!folder) return shipped.files;
-      const { files, error } = folder.content();
+      const newest = folder.content();
+      const { files, error } = newest;
       if (kept === null) {
         kept = keeping!.load();
-        await takeOver(base, folder.content());
+        await takeOver(base, newest);
       }
       const before = good === null ? null : await judge(base, good, false);
       if (error) refuse([{ message: error.message, next: error.next ?? '' }]);

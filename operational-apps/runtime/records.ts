@@ -176,32 +176,12 @@ class PrincipalRecords implements Records {
     );
   }
 
-  transition(
-    path: string,
-    id: string,
-    name: string,
-    input: Values = {},
-    options: WriteOptions = {},
-  ): Promise<RecordRow> {
-    const request = { id, input, version: options.version ?? null };
-    return this.#write(path, name, request, options, async (unit, entity) => {
-      await transitionRecord(unit, entity, id, name, input, options.version);
-      return id;
-    });
+  transition(...[path, id, name, input, options]: Moving): Promise<RecordRow> {
+    return this.#move(transitionRecord, path, id, name, input, options);
   }
 
-  act(
-    path: string,
-    id: string,
-    name: string,
-    input: Values = {},
-    options: WriteOptions = {},
-  ): Promise<RecordRow> {
-    const request = { id, input, version: options.version ?? null };
-    return this.#write(path, name, request, options, async (unit, entity) => {
-      await actOnRecord(unit, entity, id, name, input, options.version);
-      return id;
-    });
+  act(...[path, id, name, input, options]: Moving): Promise<RecordRow> {
+    return this.#move(actOnRecord, path, id, name, input, options);
   }
 
   amend(path: string, id: string, options: WriteOptions = {}): Promise<RecordRow> {
@@ -274,6 +254,21 @@ class PrincipalRecords implements Records {
     return query.read((await sessions.read(this.#identity, query.statement, call)).rows);
   }
 
+  #move(
+    move: typeof transitionRecord | typeof actOnRecord,
+    path: string,
+    id: string,
+    name: string,
+    input: Values = {},
+    options: WriteOptions = {},
+  ): Promise<RecordRow> {
+    const request = { id, input, version: options.version ?? null };
+    return this.#write(path, name, request, options, async (unit, entity) => {
+      await move(unit, entity, id, name, input, options.version);
+      return id;
+    });
+  }
+
   /** One record written: its answer is read in the same transaction. */
   #write(
     path: string,
@@ -295,4 +290,5 @@ class PrincipalRecords implements Records {
   }
 }
 
+type Moving = Parameters<Records['transition']>;
 type On = <T>(path: string, operation: string, work: (entity: EntityInfo) => Promise<T>) => Promise<T>;

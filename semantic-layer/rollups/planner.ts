@@ -83,7 +83,7 @@ export function withRollups(base: object): object {
       return ROLLUP_TABLE;
     }
 
-    /** Cube works them out for each question; of a roll-up of one cube's members they depend on the joins only. */
+    /** Cube works them out for each question; those of a plain roll-up differ by the question's joins only. */
     override newPreAggregations(): PreAggregations {
       const made = super.newPreAggregations();
       const evaluate = made.evaluateAllReferences.bind(made);
