@@ -10,7 +10,6 @@ export {
   type DeadLetterFilter,
   discardDeadLetters,
   replayDeadLetters,
-  SINK_GROUP,
   type Sink,
   type SinkOptions,
   type SinkStats,

@@ -71,6 +71,8 @@ export const snapshotVersion = (generation: number): bigint => rowVersion(genera
 
 /** Topic on which capture tells sinks about tables and progress. One partition; read by every sink. */
 export const CONTROL_TOPIC = 'bac.control';
+/** Consumer group of all sinks: what it has committed is in the warehouse. */
+export const SINK_GROUP = 'bac.sink';
 
 export interface IncompleteRow {
   readonly key: Readonly<Record<string, string>>;

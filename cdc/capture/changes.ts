@@ -145,7 +145,7 @@ export class Changes {
   async #resolve(route: Route, lsn: number): Promise<TableEncoder | null> {
     const { book, writer } = this.#options;
     if (!route.known) {
-      route.table = await book.tableFor(route.relation);
+      route.table = await book.tableFor(route.relation, this.#xid);
       route.table?.routes.add(route);
       route.known = true;
     }

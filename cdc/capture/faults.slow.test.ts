@@ -202,6 +202,44 @@ test('a locked table begins after its lock, whichever table’s change has it pu
   await converges(at, app, 'locked', ['id']);
 }, 120_000);
 
+test('a table whose transaction is in the stream before it has ended begins when it has', async () => {
+  // A commit waits for a standby that never comes, with all its locks: the stream has it already.
+  await using at = await world({ synchronous_standby_names: 'nobody', synchronous_commit: 'local' });
+  const { app } = at;
+  await app.query('CREATE TABLE t (id int PRIMARY KEY)');
+  // The catalog is looked at where the stream has something new only.
+  await at.capture({ rescanMs: 3_600_000 }).start();
+  await add(at);
+  await streams(at, 't');
+  const slow = new pg.Client({ connectionString: at.url('shop') });
+  await slow.connect();
+  await slow.query('SET synchronous_commit = on');
+  await app.query('CREATE TABLE plain (id int PRIMARY KEY)');
+  const committed = slow.query(
+    'BEGIN; CREATE TABLE fresh (id int PRIMARY KEY); INSERT INTO fresh VALUES (1); INSERT INTO plain VALUES (1); COMMIT',
+  );
+  const yes = (sql: string): Promise<unknown> =>
+    eventually(
+      async () => ((await app.query(sql)).rowCount ? true : undefined),
+      30_000,
+      () => sql,
+    );
+  await yes("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  const { rows } = await app.query('SELECT pg_current_wal_flush_lsn() AS lsn');
+  await yes(`SELECT 1 FROM pg_replication_slots WHERE confirmed_flush_lsn >= '${rows[0].lsn}'`);
+  const entry = (table: string) => at.registry.table({ source: 'shop', schema: 'public', table });
+  expect(await entry('fresh')).toBeNull();
+  expect(await entry('plain')).toMatchObject({ error: { code: 'TABLE_WAITING' } });
+  await app.query("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  await committed;
+  await slow.end();
+  for (const table of ['fresh', 'plain']) {
+    await streams(at, table);
+    await app.query(`INSERT INTO ${table} VALUES (2)`);
+    await converges(at, app, table, ['id']);
+  }
+}, 120_000);
+
 test('tables that change shape again and again while they begin lose no value', async () => {
   const random = seeded(Number(process.env.SEED ?? 7));
   await using at = await world();

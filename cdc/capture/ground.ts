@@ -39,6 +39,9 @@ export interface Engine {
 }
 
 const RETRY_FAILED_MS = 60_000;
+/** Tables that wait for transactions are looked after this soon, then half as often each time. */
+const WAITING_FIRST_MS = 50;
+const WAITING_MOST_MS = 5000;
 
 /**
  * Runs `body` as one unbroken session: resolves when the outer signal says stop; rejects with what broke
@@ -78,6 +81,7 @@ export class Ground {
   readonly #signal: AbortSignal;
   readonly #fail: (error: unknown) => void;
   readonly #engine: Engine;
+  #waitingTimer: NodeJS.Timeout | undefined;
 
   constructor(
     options: SessionOptions,
@@ -103,6 +107,7 @@ export class Ground {
     // Making a slot can wait for hours for somebody's transaction: stopping must not.
     this.onEnd(() => this.client.close());
     this.book = this.#makeBook();
+    this.#stack.defer(() => clearTimeout(this.#waitingTimer));
   }
 
   /** Publication, slot and tables; true: the slot is new, so that every table begins anew. */
@@ -142,6 +147,21 @@ export class Ground {
     };
     if (this.#signal.aborted) end();
     else this.#signal.addEventListener('abort', end, { once: true });
+  }
+
+  /**
+   * A commit is in the stream before its transaction is seen to have ended, so that a table made just now often
+   * waits for a moment only.
+   */
+  #watchWaiting(pause = WAITING_FIRST_MS): void {
+    clearTimeout(this.#waitingTimer);
+    this.#waitingTimer = setTimeout(() => {
+      if (this.#signal.aborted) return;
+      this.book
+        .endWaiting()
+        .then((more) => more && this.#watchWaiting(Math.min(pause * 2, WAITING_MOST_MS)))
+        .catch(this.#fail);
+    }, pause);
   }
 
   /** Repeats `work`, never beside itself. */
@@ -255,6 +275,7 @@ export class Ground {
       topic: { partitions, retentionMs, retentionBytes },
       onSnapshot: (table, schema, ready) => this.snapshots.add(table, schema, ready),
       onCancel: (table) => this.snapshots.cancel(table),
+      onWaiting: () => this.#watchWaiting(),
       ...(from ? { from } : {}),
       ...(refuses ? { refuses } : {}),
     });

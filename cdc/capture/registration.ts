@@ -19,6 +19,8 @@ export interface RegistrationOptions {
   readonly onSnapshot: (table: CapturedTable, schema: TableSchema, ready: () => Promise<boolean>) => void;
   /** Its running snapshot is no longer wanted. */
   readonly onCancel: (table: CapturedTable) => void;
+  /** Some table waits for transactions. Nothing tells of their end: `TableBook.endWaiting` has to be called now and then. */
+  readonly onWaiting: () => void;
   /** Set where events do not say their generation: where that of a table that begins now begins in the log. */
   readonly from?: (topic: string) => Promise<LogPosition>;
 }
@@ -55,6 +57,16 @@ export class Registration {
   /** True if the table was kept out of the publication and is in it now. */
   wasLocked(key: string): boolean {
     return this.#locked.has(key) && !this.#options.catalog.isPending(key);
+  }
+
+  get hasWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** True if the waiting of some table is over. */
+  async isSomeReady(): Promise<boolean> {
+    for (const gone of this.#waiting.values()) if (await gone()) return true;
+    return false;
   }
 
   /** Tables whose waiting is over; they may begin now. */
@@ -105,6 +117,7 @@ export class Registration {
       error: WAITING,
     });
     await this.tell(id);
+    this.#options.onWaiting();
     return true;
   }
 

@@ -22,6 +22,9 @@ WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backen
   AND l.relation IN (SELECT oid FROM part)
   AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`;
 
+const RUNNING_SQL = `SELECT 1 FROM pg_locks WHERE locktype = 'transactionid' AND granted
+  AND transactionid::text = ANY ($1) LIMIT 1`;
+
 /**
  * The session's ordinary connection to the source for catalog, slot and clock. Uses are serialised,
  * so that nobody's statement falls into another's transaction.
@@ -131,6 +134,16 @@ export class SourceClient {
     };
     const marked = new Set(await writers());
     return async () => marked.size === 0 || !(await writers()).some((writer) => marked.has(writer));
+  }
+
+  /**
+   * True if one of these transactions, which the stream has told of, cannot be seen by others yet: a commit is in
+   * the stream a moment before. False where the source cannot tell.
+   */
+  async isSomeRunning(xids: Iterable<number>): Promise<boolean> {
+    if (this.profile.inFlight === null) return false;
+    const { rowCount } = await this.use((client) => client.query(RUNNING_SQL, [[...xids].map(String)]));
+    return rowCount !== 0;
   }
 
   async close(): Promise<void> {

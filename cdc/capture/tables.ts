@@ -23,6 +23,8 @@ export class TableBook {
   readonly #shapes: Shapes;
   /** Ends with the last change under way: one at a time, lest two give the same number to different shapes. */
   #last: Promise<unknown> = Promise.resolve();
+  /** Transactions with rows of tables that the catalog does not show: they may not be visible yet. */
+  readonly #unseen = new Set<number>();
 
   constructor(options: TableBookOptions) {
     this.#options = options;
@@ -103,6 +105,16 @@ export class TableBook {
     return this.#alone(() => this.#rescan(retryFailedAfterMs, passed));
   }
 
+  /** Lets tables begin for which a transaction had to end first. Resolves to whether others wait still. */
+  endWaiting(): Promise<boolean> {
+    return this.#alone(async () => {
+      const seen = this.#unseen.size > 0 && !(await this.#options.client.isSomeRunning(this.#unseen));
+      if (seen) this.#unseen.clear();
+      if (seen || (await this.#registration.isSomeReady())) await this.#rescan(Number.POSITIVE_INFINITY, 0);
+      return this.#registration.hasWaiting || this.#unseen.size > 0;
+    });
+  }
+
   async #rescan(retryFailedAfterMs: number, passed: number): Promise<void> {
     const { registry, client, source } = this.#options;
     const ended = await this.#registration.endWaiting();
@@ -148,13 +160,20 @@ export class TableBook {
     return named ? this.#shapes.named(table, found) : this.#shapes.drifted(table, found, position, passed);
   }
 
-  /** The table for a relation of the stream; makes one known that the catalog has and nobody saw yet. */
-  async tableFor(relation: Relation): Promise<CapturedTable | null> {
+  /**
+   * The table for a relation of the stream, which this transaction wrote to; makes one known that the catalog has and
+   * nobody saw yet.
+   */
+  async tableFor(relation: Relation, xid: number): Promise<CapturedTable | null> {
     if (!this.#catalog.wants(relation.schema, relation.table)) return null;
     const known = this.#registration.tables.get(tableKey(relation));
     if (known) return known;
     await this.rescan(Number.POSITIVE_INFINITY, 0);
-    return this.#registration.tables.get(tableKey(relation)) ?? null;
+    const found = this.#registration.tables.get(tableKey(relation));
+    if (found) return found;
+    this.#unseen.add(xid);
+    this.#options.onWaiting();
+    return null;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PoolClient } from 'pg';
 import {
+  type Appended,
   type ChangeLog,
   type Column,
   chLiteral,
@@ -47,8 +48,12 @@ const POLL_MS = 50;
  * transaction has ended that was running when X was read. So each change below X is in the row
  * (committed) or void, and each change from X on has a higher version and overrides the repair: it never
  * hides a newer change. No record begins at X - 1: records are longer than a byte.
+ * Resolves to where in the log they are.
  */
-export async function repair(context: RepairContext, suspects: readonly Suspect[]): Promise<void> {
+export async function repair(
+  context: RepairContext,
+  suspects: readonly Suspect[],
+): Promise<readonly Appended[]> {
   const lsn = await fence(context);
   const rows = await readRows(context, suspects);
   const gone = suspects.filter((suspect) => !rows.has(suspect.id));
@@ -56,7 +61,7 @@ export async function repair(context: RepairContext, suspects: readonly Suspect[
   const { log, entry } = context;
   const topic = (await log.topics(entry.topic)).find((info) => info.topic === entry.topic);
   const batches = encode(context, topic?.partitions ?? 1, lsn, [...rows.values()], tombstones);
-  if (batches.length > 0) await log.append(batches);
+  return batches.length > 0 ? log.append(batches) : [];
 }
 
 /** The version's position; resolves when nothing below it can still commit. */

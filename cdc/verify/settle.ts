@@ -12,22 +12,24 @@ export interface Settled {
   readonly caughtUp: boolean;
 }
 
-const ROUNDS = 5;
+const ROUNDS = 6;
 
 /**
- * Tells real differences from changes on their way. Each round reads the rows at the source, waits
- * until the warehouse has everything committed by then, reads them there, and reads the source again:
- * a row that was the same version both times and differs in the warehouse really differs. Where the
- * version of a row cannot be told (it is absent, or the server does not say), two rounds must agree.
+ * Tells real differences from changes on their way. Each round reads the rows at the source, waits until the
+ * warehouse has everything committed by then, reads them there, and reads the source again: one that stayed the same
+ * at the source and is another in the warehouse differs, once further rounds have found the same on either side.
+ * One round is not enough: a commit is in the stream a moment before the source shows it (taken to be shorter than a
+ * round). Where the version of a row cannot be told (it is absent, or the server does not say) it takes a third:
+ * it may have come and gone between the readings.
  */
 export async function settle(
   suspects: readonly Suspect[],
-  source: Side,
-  warehouse: Side,
+  source: Pick<Side, 'rows'>,
+  warehouse: Pick<Side, 'rows'>,
   catchUp: () => Promise<boolean>,
 ): Promise<Settled> {
   const different: Suspect[] = [];
-  const before = new Set<string>();
+  const seen = new Map<string, Finding>();
   let open = suspects;
   for (let round = 0; round < ROUNDS && open.length > 0; round += 1) {
     const first = await source.rows(open);
@@ -36,14 +38,16 @@ export async function settle(
     const second = await source.rows(open);
     const next: Suspect[] = [];
     for (const suspect of open) {
-      const [a, b] = [first.get(suspect.id), second.get(suspect.id)];
-      if (!sameVersion(a, b)) next.push(suspect);
-      else if (a?.hash === there.get(suspect.id)?.hash) continue;
-      else if ((a && a.writer !== null) || before.has(suspect.id)) different.push(suspect);
-      else {
-        before.add(suspect.id);
-        next.push(suspect);
-      }
+      const { id } = suspect;
+      const [here, other] = [second.get(id), there.get(id)];
+      const still = isSame(first.get(id), here);
+      if (still && here?.hash === other?.hash) continue;
+      const before = seen.get(id);
+      const again = before && isSame(before.here, here) && isSame(before.other, other);
+      const times = still ? 1 + (again ? before.times : 0) : 0;
+      seen.set(id, { here, other, times });
+      if (times >= (here?.version == null ? 3 : 2)) different.push(suspect);
+      else next.push(suspect);
     }
     if (!caughtUp) return { different: [...different, ...next], changing: [], caughtUp };
     open = next;
@@ -51,5 +55,12 @@ export async function settle(
   return { different, changing: open, caughtUp: true };
 }
 
-const sameVersion = (a: RowDigest | undefined, b: RowDigest | undefined): boolean =>
-  a === undefined ? b === undefined : b !== undefined && a.hash === b.hash && a.writer === b.writer;
+/** What a round has found of a row, and in how many rounds running. */
+interface Finding {
+  readonly here: RowDigest | undefined;
+  readonly other: RowDigest | undefined;
+  readonly times: number;
+}
+
+const isSame = (a: RowDigest | undefined, b: RowDigest | undefined): boolean =>
+  a === undefined ? b === undefined : b !== undefined && a.hash === b.hash && a.version === b.version;

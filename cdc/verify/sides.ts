@@ -34,8 +34,8 @@ export interface RowDigest {
   readonly first: string | null;
   /** Hash of the whole row's canonical text. */
   readonly hash: string;
-  /** Transaction that wrote this version of the row; null where there is none to ask for. */
-  readonly writer: string | null;
+  /** At the source the transaction that wrote this version of the row, null where it does not say; in the warehouse its `_version`. */
+  readonly version: string | null;
 }
 
 export interface RowValues {
@@ -97,7 +97,7 @@ export function sourceSide(
   const first = firstKey(schema);
   const found = findable(first) ? first : null;
   const firstText = found ? `${pgIdent(found.name)}::text` : 'NULL::text';
-  const writer = options.writers && !distinct ? 'xmin::text' : 'NULL::text';
+  const version = options.writers && !distinct ? 'xmin::text' : 'NULL::text';
   const range = (at: Range): string => {
     const column = rangeColumn(schema);
     return column ? within(pgIdent(column.name), at) : '1 = 1';
@@ -125,7 +125,7 @@ export function sourceSide(
     async rowsOf(at, buckets, wanted) {
       const { rows } = await run((client) =>
         client.query<RowDigest>(
-          `SELECT * FROM (SELECT ${distinct}${id} AS id, ${firstText} AS first, ${hash} AS hash, ${writer} AS writer
+          `SELECT * FROM (SELECT ${distinct}${id} AS id, ${firstText} AS first, ${hash} AS hash, ${version} AS version
              FROM ${from} WHERE ${range(at)}) r WHERE ${bucket(buckets)} = ANY ($1)`,
           [wanted],
         ),
@@ -136,7 +136,7 @@ export function sourceSide(
       const { where, values } = lookup(wanted);
       const { rows } = await run((client) =>
         client.query<RowDigest>(
-          `SELECT ${distinct}${id} AS id, ${firstText} AS first, ${hash} AS hash, ${writer} AS writer FROM ${from} WHERE ${where}`,
+          `SELECT ${distinct}${id} AS id, ${firstText} AS first, ${hash} AS hash, ${version} AS version FROM ${from} WHERE ${where}`,
           values,
         ),
       );
@@ -160,6 +160,7 @@ export function sourceSide(
 const ID = '__verify_id';
 const FIRST = '__verify_first';
 const HASH = '__verify_hash';
+const VERSION = '__verify_version';
 const CANONICAL = '__verify_canonical';
 const SHOWN = '__verify_shown';
 
@@ -167,10 +168,13 @@ interface DigestRow {
   readonly [ID]: string;
   readonly [FIRST]: string | null;
   readonly [HASH]: string;
+  readonly [VERSION]: string;
 }
 
 const collect = (rows: readonly DigestRow[]): Map<string, RowDigest> =>
-  new Map(rows.map((row) => [row[ID], { id: row[ID], first: row[FIRST], hash: row[HASH], writer: null }]));
+  new Map(
+    rows.map((row) => [row[ID], { id: row[ID], first: row[FIRST], hash: row[HASH], version: row[VERSION] }]),
+  );
 
 export function warehouseSide(schema: TableSchema, warehouse: Warehouse, signal: AbortSignal): Side {
   const at = warehouseTableOf(schema);
@@ -193,7 +197,8 @@ export function warehouseSide(schema: TableSchema, warehouse: Warehouse, signal:
     return `_deleted = 0${quick} AND ${id} IN (${list(wanted.map((row) => row.id))})`;
   };
   const digest = (where: string): string =>
-    `SELECT ${id} AS ${ID}, ${firstText} AS ${FIRST}, ${hash} AS ${HASH} FROM ${from} WHERE ${where}`;
+    `SELECT ${id} AS ${ID}, ${firstText} AS ${FIRST}, ${hash} AS ${HASH}, toString(_version) AS ${VERSION}
+     FROM ${from} WHERE ${where}`;
   return {
     async digests(part, buckets) {
       const rows = await query<{ bucket: number | string; count: string; sum: string }>(

@@ -15,7 +15,7 @@ import { type RepairContext, repair } from './repair.ts';
 import type { Difference, TableReport } from './report.ts';
 import { type Suspect, settle } from './settle.ts';
 import { type Digest, type Range, rangeColumn, type Side, sourceSide, warehouseSide } from './sides.ts';
-import { awaitWatermark, momentNow, watermarkOf } from './watermark.ts';
+import { awaitApplied, awaitWatermark, momentNow, watermarkOf } from './watermark.ts';
 
 export interface TableContext {
   readonly kind: SourceKind;
@@ -174,7 +174,7 @@ export class TableComparison {
   async #judge(suspects: readonly Suspect[]): Promise<void> {
     const settled = await this.#settle(suspects);
     if (!settled.caughtUp) {
-      this.#reason = `The warehouse did not catch up with the source within ${this.#context.catchUpMs / 1000} s: rows counted as different may only be late.`;
+      this.#reason = this.#late('rows counted as different may only be late');
     }
     this.#found.changing += settled.changing.length;
     if (settled.different.length === 0) return;
@@ -196,15 +196,25 @@ export class TableComparison {
 
   /** Repairs rows and gives those that are still different afterwards. */
   async #mend(suspects: readonly Suspect[]): Promise<Set<string>> {
+    const { log, catchUpMs, signal } = this.#context;
+    const all = (): Set<string> => new Set(suspects.map((suspect) => suspect.id));
     try {
-      await repair(this.#repair, suspects);
+      const sent = await repair(this.#repair, suspects);
+      if (!(await awaitApplied(log!, sent, catchUpMs, signal))) {
+        this.#reason = this.#late('the repaired rows are on their way');
+        return all();
+      }
     } catch (error) {
       if (!(error instanceof HubError) || !error.code.startsWith('REPAIR_')) throw error;
       this.#reason = [error.message, error.next].join(' ');
-      return new Set(suspects.map((suspect) => suspect.id));
+      return all();
     }
     const settled = await this.#settle(suspects);
     return new Set(settled.different.map((suspect) => suspect.id));
+  }
+
+  #late(so: string): string {
+    return `The warehouse did not catch up with the source within ${this.#context.catchUpMs / 1000} s: ${so}.`;
   }
 
   #settle(suspects: readonly Suspect[]): ReturnType<typeof settle> {

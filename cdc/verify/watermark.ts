@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
-import type { TableId } from '#kernel';
+import { type Appended, type ChangeLog, SINK_GROUP, type TableId } from '#kernel';
 import type { SourceProfile } from '../catalog/index.ts';
 import { parseLsn } from '../pgoutput/index.ts';
 
@@ -42,6 +42,30 @@ export async function awaitWatermark(
   for (;;) {
     const mark = await watermarkOf(pool, id);
     if (mark && ('lsn' in moment ? mark.lsn >= moment.lsn : mark.clock >= moment.clock)) return true;
+    if (performance.now() >= end) return false;
+    await delay(POLL_MS, undefined, { signal });
+  }
+}
+
+/**
+ * Resolves true once the warehouse has what was appended, false after `timeoutMs`. The watermark does not tell: it is
+ * of the source, and where nothing is written there it may be past every moment that is asked for already.
+ */
+export async function awaitApplied(
+  log: ChangeLog,
+  appended: readonly Appended[],
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    const parts = await log.lag(SINK_GROUP);
+    const isIn = (at: Appended): boolean =>
+      parts.some(
+        ({ topic, partition, committed }) =>
+          topic === at.topic && partition === at.partition && committed >= at.end,
+      );
+    if (appended.every(isIn)) return true;
     if (performance.now() >= end) return false;
     await delay(POLL_MS, undefined, { signal });
   }

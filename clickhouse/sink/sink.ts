@@ -8,6 +8,7 @@ import {
   type LogConsumer,
   type Logger,
   type Registry,
+  SINK_GROUP,
   type StoredRecord,
   type TableEntry,
   toHubError,
@@ -26,9 +27,6 @@ import { isShapeError } from './store.ts';
 import { Held, Reshaped, SinkTable } from './table.ts';
 import { Told } from './told.ts';
 import { Watermarks } from './watermarks.ts';
-
-/** Consumer group of all sinks. */
-export const SINK_GROUP = 'bac.sink';
 
 export interface SinkOptions {
   readonly log: ChangeLog;

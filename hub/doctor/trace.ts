@@ -5,11 +5,11 @@ import {
   type ChangeLog,
   chTable,
   HubError,
+  SINK_GROUP,
   type TableEntry,
   type Warehouse,
   warehouseTableOf,
 } from '#kernel';
-import { SINK_GROUP } from '../status/index.ts';
 import { forgetOldProbes, writeProbe } from './probe.ts';
 import type { Hop } from './types.ts';
 

@@ -4,6 +4,7 @@ import {
   type ChangeLog,
   type Config,
   type PartitionLag,
+  SINK_GROUP,
   type TopicInfo,
   toHubError,
   usesKafka,
@@ -23,8 +24,6 @@ import { readState } from './read-state.ts';
 import type { Problem, Status, StatusSample } from './types.ts';
 import { type WarehouseFigures, WarehouseReader } from './warehouse-figures.ts';
 
-/** The consumer group under which the sink reads the log. */
-export const SINK_GROUP = 'bac.sink';
 /** A document this fresh is given to several askers. */
 const SHARE_MS = 400;
 const TOPICS_EVERY_MS = 5_000;

@@ -114,7 +114,12 @@ async function serve(front: Front, served: Served): Promise<void> {
     );
   try {
     if (parameters.sessionId === null) await runAlone(front, parameters, account, statement, run);
-    else await front.sessions.run(sessionOf(parameters, account, parameters.sessionId), run);
+    else {
+      // Whoever has the whole answer may ask the next question: the session is free by then.
+      const end = reply.holdEnd();
+      await front.sessions.run(sessionOf(parameters, account, parameters.sessionId), run);
+      end();
+    }
   } finally {
     ticket.release();
   }

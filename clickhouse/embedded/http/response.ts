@@ -41,6 +41,8 @@ export class Reply {
   readonly #encoding: string | null;
   readonly #tag = randomBytes(8).toString('hex');
   #body: NodeJS.WritableStream | null = null;
+  #holding = false;
+  #ended = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, facts: ResponseFacts, compress: boolean) {
     this.#response = response;
@@ -78,7 +80,17 @@ export class Reply {
   }
 
   end(): void {
-    this.#body!.end();
+    this.#ended = true;
+    if (!this.#holding) this.#body!.end();
+  }
+
+  /** Until the function it gives is called, the client does not learn that its answer is whole. */
+  holdEnd(): () => void {
+    this.#holding = true;
+    return () => {
+      this.#holding = false;
+      if (this.#ended) this.end();
+    };
   }
 
   /** Ends the exchange with an exception, whatever has been sent. */

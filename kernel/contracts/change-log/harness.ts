@@ -58,7 +58,7 @@ export interface LogProcess {
   /** Called with every report as it arrives. */
   onReport: (report: Report) => void;
   send(command: Command): void;
-  /** Ends it with SIGKILL and waits until it is gone. */
+  /** Ends it with SIGKILL and waits until it is gone and its last report has been heard. */
   kill(): Promise<void>;
 }
 
@@ -69,7 +69,8 @@ export async function startProcess(under: ChangeLogUnderTest): Promise<LogProces
   const child = fork(PROCESS, [under.module, under.location], { execArgv: [], stdio: 'inherit' });
   started.add(child);
   const reports: Report[] = [];
-  const gone = once(child, 'exit').then(() => {
+  // Not `exit`: reports may still be on their way.
+  const gone = once(child, 'close').then(() => {
     started.delete(child);
   });
   const self: LogProcess = {
