@@ -38,7 +38,7 @@ const BUCKET_ROWS = 256;
 const MAX_BUCKETS = 16_384;
 /** Rows fetched from suspect buckets at once, about. */
 const FETCH_ROWS = 50_000;
-const SETTLE_ROWS = 1000;
+const SETTLE_ROWS = 3000;
 const MAX_DIFFERENCES = 10_000;
 const MAX_EXAMPLES = 100;
 
