@@ -13,6 +13,7 @@ import {
   type WarehouseTable,
 } from '#kernel';
 import {
+  Bell,
   buildModel,
   type CubeLayer,
   createCubeLayer,
@@ -140,6 +141,7 @@ function openLayer(warehouse: Warehouse): { layer: CubeLayer; rollups: Rollups }
     stamp: () => ++stamp,
     freshness: () => ({ completeUpTo: null }),
     current: () => Promise.resolve(),
+    moved: (signal: AbortSignal) => new Bell().next(signal),
   };
   const right = {
     token: 1,

@@ -10,7 +10,7 @@ export {
 } from './cube/index.ts';
 export * from './generate/index.ts';
 export { readModelFiles, readModelTests, SHIPPED_MODEL } from './model/index.ts';
-export type { TableClock } from './results/index.ts';
+export { Bell, type TableClock } from './results/index.ts';
 export {
   type AskedShape,
   declaredRollups,

@@ -13,6 +13,7 @@ import {
 } from '../identity/index.ts';
 import { createStatusCollector } from '../status/index.ts';
 import { readiness } from './health.ts';
+import { mountLive } from './live/index.ts';
 import { createMetrics } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { presentable, statusOf } from './problem.ts';
@@ -207,6 +208,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   registerRoutes(app, routes, context);
   surface?.mount(app);
+  if (options.semantic) mountLive(app, { semantic: options.semantic, identity }, streams);
 
   return {
     async listen() {

@@ -41,6 +41,8 @@ export interface Authenticator {
   identify(request: FastifyRequest): Promise<Identified | null>;
   /** Asked again for an answer that goes on: whether the request would still be let in, as the same user with the same rights. */
   stillGood(request: FastifyRequest): Promise<boolean>;
+  /** The request as if it had come with this key or token, whatever it says itself. */
+  bearing(request: FastifyRequest, token: string): FastifyRequest;
   /** The request comes from this machine, and the hub lets nobody else in without a key. */
   isLocal(request: FastifyRequest): boolean;
   /** Called for the web page: a loopback visitor becomes the local owner without typing a key. */
@@ -200,6 +202,16 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const found = known(request);
       return found instanceof Promise ? null : found.principal;
     },
+    bearing: (request, token) =>
+      Object.create(request, {
+        headers: {
+          value: {
+            ...request.headers,
+            authorization: /^Bearer /i.test(token) ? token : `Bearer ${token}`,
+          },
+        },
+        [IDENTIFIED]: { value: undefined, writable: true },
+      }) as FastifyRequest,
     async stillGood(request) {
       const [before, now] = [await identify(request), await find(request).catch(endedOrThrow)];
       return now !== null && isDeepStrictEqual(now.principal, before?.principal);

@@ -1,5 +1,12 @@
 import { everythingProfile, type Logger, type ModelFile, systemPrincipal, type Warehouse } from '#kernel';
-import { type CheckReport, checkModel, createCubeLayer, declaredRollups, type ModelInput } from '#semantic';
+import {
+  Bell,
+  type CheckReport,
+  checkModel,
+  createCubeLayer,
+  declaredRollups,
+  type ModelInput,
+} from '#semantic';
 
 export interface HubCheckOptions {
   readonly warehouse: Warehouse;
@@ -27,6 +34,7 @@ export async function checkHubModel(options: HubCheckOptions): Promise<CheckRepo
       stamp: () => ++stamp,
       freshness: () => ({ completeUpTo: null }),
       current: () => Promise.resolve(),
+      moved: (signal) => new Bell().next(signal),
     },
     profileOf: () => Promise.resolve(everything),
     models: () => Promise.resolve(model),

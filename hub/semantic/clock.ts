@@ -12,7 +12,7 @@ import {
   topicOf,
   type WarehouseTable,
 } from '#kernel';
-import type { TableClock } from '#semantic';
+import { Bell, type TableClock } from '#semantic';
 
 /** Watermarks are read again once what is known is older than this, and an answer waits for it beyond `WAIT_MS`. */
 const LOOK_AGAIN_MS = 250;
@@ -58,6 +58,7 @@ export async function openClock({
   let watermarks = new Map<string, string | null>();
   let asOf = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | null = null;
+  const bell = new Bell();
   let sequence = 1;
   let position = 0;
   let waiting: { readonly end: number; readonly done: () => void }[] = [];
@@ -90,6 +91,7 @@ export async function openClock({
         if (message) take(message);
       }
       onMessage();
+      bell.ring();
       position = records.at(-1)!.offset + 1;
       const reached = waiting.filter(({ end }) => end <= position);
       waiting = waiting.filter(({ end }) => end > position);
@@ -154,6 +156,7 @@ export async function openClock({
       });
       if (age > WAIT_MS) await reading;
     },
+    moved: (signal) => bell.next(signal),
     async close() {
       await consumer.stop();
       await reading;

@@ -9,6 +9,16 @@ export interface Answer {
   readonly body: Buffer;
 }
 
+/** What was read stands on these tables: it is good as long as their stamp is the same. */
+type Basis = Pick<Outcome, 'tables' | 'stamp'>;
+
+/** An answer with what it takes to tell whether there may be another. */
+export interface LoadedAnswer extends Answer {
+  /** Cube's JSON, up to its closing brace. */
+  readonly data: Buffer;
+  readonly basis: readonly Basis[];
+}
+
 /** A finished answer, kept under the very text that was asked. */
 interface Kept {
   /** The answer's JSON without its closing brace. */
@@ -19,6 +29,7 @@ interface Kept {
   readonly rollups: readonly string[];
   /** Ranges such as `last 7 days`, and what they meant. */
   readonly ranges: readonly Range[];
+  readonly basis: readonly Basis[];
   /** As it was last given again, whole: the same bytes serve until freshness has moved. */
   again: { readonly completeUpTo: string | null; readonly body: Buffer } | null;
 }
@@ -46,7 +57,7 @@ export class Answers {
     return { entries: this.#kept.size, bytes: this.#kept.bytes, hits: this.#hits };
   }
 
-  async get(key: string): Promise<Answer | null> {
+  async get(key: string): Promise<LoadedAnswer | null> {
     const kept = this.#kept.get(key);
     if (!kept) return null;
     const same = kept.ranges.length === 0 || (await this.#mean(kept.ranges));
@@ -58,11 +69,11 @@ export class Answers {
     const freshness = this.#clock.freshness(kept.tables);
     if (kept.again?.completeUpTo !== freshness.completeUpTo)
       kept.again = { ...freshness, body: this.#close(kept, true, freshness) };
-    return { status: 200, body: kept.again.body };
+    return { status: 200, body: kept.again.body, data: kept.head, basis: kept.basis };
   }
 
   /** Completes Cube's JSON with where the numbers come from, and keeps it if it holds for longer. */
-  finish(key: string | null, json: Buffer, request: Request, ranges: readonly Range[] | null): Answer {
+  finish(key: string | null, json: Buffer, request: Request, ranges: readonly Range[] | null): LoadedAnswer {
     const { outcomes, truncated } = request;
     const tables = [...new Set(outcomes.flatMap((one) => one.tables))].sort();
     const head = json.subarray(0, json.lastIndexOf('}'));
@@ -73,13 +84,15 @@ export class Answers {
       truncated,
       rollups: rollupsOf(outcomes),
       ranges: ranges ?? [],
+      basis: outcomes.map(({ tables, stamp }) => ({ tables, stamp })),
       again: null,
     };
     const repeatable = outcomes.length > 0 && outcomes.every((one) => one.repeatable);
     if (key !== null && ranges !== null && repeatable && stillTrue(this.#clock, outcomes))
       this.#kept.set(key, kept, 2 * json.length + 600);
     const cached = outcomes.every((one) => one.cached);
-    return { status: 200, body: this.#close(kept, cached, freshnessOf(this.#clock, outcomes)) };
+    const body = this.#close(kept, cached, freshnessOf(this.#clock, outcomes));
+    return { status: 200, body, data: head, basis: kept.basis };
   }
 
   #close({ head, tables, truncated, rollups }: Kept, cached: boolean, freshness: Freshness): Buffer {
@@ -88,8 +101,9 @@ export class Answers {
   }
 }
 
-const stillTrue = (clock: TableClock, outcomes: readonly Outcome[]): boolean =>
-  outcomes.every(({ tables, stamp }) => clock.stamp(tables) === stamp);
+/** None of the tables has changed since. */
+export const stillTrue = (clock: TableClock, basis: readonly Basis[]): boolean =>
+  basis.every(({ tables, stamp }) => clock.stamp(tables) === stamp);
 
 /** Names of the roll-ups that the numbers come from. */
 export const rollupsOf = (outcomes: readonly Outcome[]): string[] =>

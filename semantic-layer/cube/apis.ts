@@ -1,13 +1,14 @@
 import { HubError, type Principal, type SemanticMeta } from '#kernel';
-import { type Answer, Answers, freshnessOf, rollupsOf } from './answers.ts';
+import { type Answer, Answers, freshnessOf, type LoadedAnswer, rollupsOf } from './answers.ts';
 import { hasLimit, restQuery, shown } from './asked.ts';
 import type { Asking } from './asking.ts';
 import { finished } from './finished.ts';
+import { follow } from './live.ts';
 import { metaOf } from './meta.ts';
 import type { Model } from './models.ts';
 import type { Planner } from './planner/index.ts';
 import { meanTheSame } from './plans.ts';
-import type { CubeLayer, CubeOptions } from './types.ts';
+import type { CubeLayer, CubeOptions, LoadRequest } from './types.ts';
 
 interface Meta {
   readonly rest: Buffer;
@@ -42,26 +43,34 @@ export function cubeApis(asking: Asking, { clock }: CubeOptions, cacheBytes: num
     return plain(status, message);
   };
 
+  const load = async (
+    principal: Principal,
+    asked: LoadRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<LoadedAnswer> => {
+    const entered = await asking.enter(principal);
+    const query = restQuery(asked.query);
+    const fresh = asked.cache === 'no-cache' || asked.cache === 'must-revalidate';
+    const { model, params, planner } = entered;
+    const rollups = asked.rollups ?? true;
+    const key = `${model.key} ${rollups ? '' : 'raw '}${JSON.stringify(params)} ${asked.queryType ?? ''} ${JSON.stringify(query)}`;
+    const known = fresh ? null : await answers.get(key);
+    if (known) return known;
+    const plan = await asking.plan(planner, model.key, query, asked.queryType);
+    const defaultLimit = !hasLimit(query);
+    const request = asking.request(principal, entered, { signal, fresh, rollups, defaultLimit });
+    const ran = await asking.run(request, plan);
+    const json = shown(() => finished(plan, ran));
+    return answers.finish(key, json, request, plan.ranges);
+  };
+
   return {
     answers,
     meta,
     rest: {
-      async load(principal, asked, signal) {
-        const entered = await asking.enter(principal);
-        const query = restQuery(asked.query);
-        const fresh = asked.cache === 'no-cache' || asked.cache === 'must-revalidate';
-        const { model, params, planner } = entered;
-        const rollups = asked.rollups ?? true;
-        const key = `${model.key} ${rollups ? '' : 'raw '}${JSON.stringify(params)} ${asked.queryType ?? ''} ${JSON.stringify(query)}`;
-        const known = fresh ? null : await answers.get(key);
-        if (known) return known;
-        const plan = await asking.plan(planner, model.key, query, asked.queryType);
-        const defaultLimit = !hasLimit(query);
-        const request = asking.request(principal, entered, { signal, fresh, rollups, defaultLimit });
-        const ran = await asking.run(request, plan);
-        const json = shown(() => finished(plan, ran));
-        return answers.finish(key, json, request, plan.ranges);
-      },
+      load,
+      live: (principal, asked, next, signal) =>
+        follow(() => load(principal, asked, signal), clock, next, signal),
       sql: (principal, query) => ofCube(principal, query, 'sql'),
       dryRun: (principal, query) => ofCube(principal, query, 'dryRun'),
       meta: async (principal) => ({ status: 200, body: (await meta(principal)).rest }),

@@ -56,6 +56,16 @@ export interface CubeLayer extends SemanticLayer {
   /** Cube's REST API: answers in its format, failures too. `freshness`, `cached`, `tables`, `truncated` are added. */
   readonly rest: {
     load(principal: Principal, request: LoadRequest, signal?: AbortSignal): Promise<Answer>;
+    /**
+     * Gives the answer to `next`, and again whenever the numbers have changed; `next` is awaited. Resolves when the
+     * signal aborts. Rejects with what `load` would before the first answer, later with what does not pass.
+     */
+    live(
+      principal: Principal,
+      request: LoadRequest,
+      next: (answer: Answer) => Promise<void>,
+      signal: AbortSignal,
+    ): Promise<void>;
     sql(principal: Principal, query: unknown): Promise<Answer>;
     dryRun(principal: Principal, query: unknown): Promise<Answer>;
     meta(principal: Principal): Promise<Answer>;

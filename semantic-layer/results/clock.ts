@@ -13,4 +13,6 @@ export interface TableClock {
   freshness(tables: readonly string[]): Freshness;
   /** Resolves once freshness is at most about a second behind what is known in the hub. */
   current(): Promise<void>;
+  /** Resolves when a stamp may have grown since it was asked for, or when the signal aborts. */
+  moved(signal: AbortSignal): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,6 +63,32 @@ const countIn = (answer: Answer, entity: Entity): number =>
 const clientOf = (password: string): pg.Client =>
   new pg.Client({ host: '127.0.0.1', port: sql.port, user: 'me', password, database: 'bac' });
 const columnOf = (field: string): string => (field === 'owner' ? 'owner_id' : field);
+
+/** The first answer to each question that is subscribed to. */
+async function overSocket(
+  key: string,
+  questions: readonly { readonly id: string; readonly query: object }[],
+): Promise<Map<string, Answer>> {
+  const socket = new WebSocket(`${vault.hub.url.replace('http', 'ws')}/cubejs-api/v1/live`);
+  const answers = new Map<string, Answer>();
+  const all = new Promise<void>((resolve, reject) => {
+    socket.addEventListener('error', reject);
+    socket.addEventListener('close', reject);
+    socket.addEventListener('message', ({ data }) => {
+      const text = String(data);
+      const { messageId, status, message } = JSON.parse(text);
+      if (typeof messageId === 'string') answers.set(messageId, { status, text, json: message, headers: {} });
+      if (answers.size === questions.length) resolve();
+    });
+  });
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ authorization: key }));
+  for (const { id, query } of questions)
+    socket.send(JSON.stringify({ messageId: id, method: 'subscribe', params: { query } }));
+  await all;
+  socket.close();
+  return answers;
+}
 
 beforeAll(async () => {
   const { hub } = vault;
@@ -295,6 +322,27 @@ describe.each(CASES)('$role of $tenant', ({ role, tenant }) => {
         expect(attempt.json.errors ?? attempt.json.error, field).toBeTruthy();
         cleanOfAll(attempt);
       }
+    }
+  });
+
+  test('the websocket has the same answers, and the same refusals', async () => {
+    const answers = await overSocket(
+      vault.key(role, tenant),
+      ENTITIES.flatMap((entity) => [
+        { id: `count ${entity}`, query: count(entity) },
+        ...FIELDS[entity].map((field) => ({
+          id: `${entity} ${field}`,
+          query: { ...count(entity), dimensions: [`${cubeOf(entity)}.${columnOf(field)}`] },
+        })),
+      ]),
+    );
+    for (const answer of answers.values()) cleanOfAll(answer);
+    for (const entity of ENTITIES) {
+      const answer = answers.get(`count ${entity}`)!;
+      if (!mayDo(role, entity, 'read')) expect(answer.status).toBe(400);
+      else expect(countIn(answer, entity)).toBe(seen(role, tenant, entity).length);
+      for (const field of FIELDS[entity].filter((one) => fieldRight(role, entity, one) === 'hidden'))
+        expect(answers.get(`${entity} ${field}`)!.status, field).toBe(400);
     }
   });
 

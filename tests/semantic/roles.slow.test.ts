@@ -2,7 +2,7 @@ import { afterAll, expect, test, vi } from 'vitest';
 import { createWarehouseAccess } from '#apps';
 import { createWarehouse } from '#clickhouse';
 import { type Principal, silentLogger } from '#kernel';
-import { createCubeLayer, generateModel, readModelFiles, SHIPPED_MODEL } from '#semantic';
+import { Bell, createCubeLayer, generateModel, readModelFiles, SHIPPED_MODEL } from '#semantic';
 import { demoModel } from '#tests/demo-model';
 
 vi.setConfig({ testTimeout: 300_000 });
@@ -25,6 +25,7 @@ const layer = createCubeLayer({
     stamp: () => 1,
     freshness: () => ({ completeUpTo: null }),
     current: () => Promise.resolve(),
+    moved: (signal) => new Bell().next(signal),
   },
   profileOf: (principal) => Promise.resolve(access.profileOf(principal)),
   models: (profile) => Promise.resolve(generateModel(input, profile)),

@@ -1,24 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type Principal, toHubError } from '#kernel';
+import type { Principal } from '#kernel';
 import type { Answer, CubeLayer } from '#semantic';
 import type { Identity } from '../../identity/index.ts';
-import { presentable, statusOf } from '../problem.ts';
+import { cubeFailure, cubeOptions, cubeQuery, MAX_QUERY } from '../cube-format.ts';
 import { type Route, route } from '../route.ts';
 
-const MAX_QUERY = 200_000;
-/** A query, or a list of them to blend; Cube checks what is in it. */
-const queryBody = z.union([
-  z.record(z.string(), z.unknown()),
-  z.array(z.record(z.string(), z.unknown())).max(20),
-  z.string().max(MAX_QUERY),
-]);
-const options = {
-  queryType: z.enum(['regularQuery', 'multi', 'blendingQuery', 'compareDateRangeQuery']).optional(),
-  cache: z.enum(['stale-if-slow', 'stale-while-revalidate', 'must-revalidate', 'no-cache']).optional(),
-};
-const bodySchema = z.object({ query: queryBody, rollups: z.boolean().optional(), ...options });
-const querySchema = z.object({ query: z.string().max(MAX_QUERY), ...options });
+const bodySchema = z.object({ query: cubeQuery, rollups: z.boolean().optional(), ...cubeOptions });
+const querySchema = z.object({ query: z.string().max(MAX_QUERY), ...cubeOptions });
 const graphqlBody = z.object({
   query: z.string().max(50_000),
   variables: z.record(z.string(), z.unknown()).nullish(),
@@ -51,13 +40,8 @@ export function cubeRoutes({ semantic, identity }: CubeRoutesContext): Route[] {
       const { status, body } = await work(bound);
       reply.status(status).header('content-type', 'application/json').send(body);
     } catch (thrown) {
-      const error = presentable(thrown);
-      const status = statusOf(error);
-      if (status >= 500)
-        request.log.error({ err: toHubError(thrown), cause: error.cause }, 'cube request failed');
-      // Cube's clients read the text under `error`.
-      const { code, message, next } = error;
-      reply.status(status).send({ error: message, code, ...(next === undefined ? {} : { next }) });
+      const { status, body } = cubeFailure(thrown, request.log);
+      reply.status(status).send(body);
     }
   };
 
@@ -102,7 +86,7 @@ export function cubeRoutes({ semantic, identity }: CubeRoutesContext): Route[] {
     ...both('/cubejs-api/v1/load', 'Answer a query of the semantic layer', semantic.rest.load),
     ...both(
       '/cubejs-api/v1/subscribe',
-      'The same as load; ask again when freshness matters',
+      'The same as load; answers that follow the data come over the websocket /cubejs-api/v1/live',
       semantic.rest.load,
     ),
     ...both('/cubejs-api/v1/sql', 'The SQL a query would run', (who, { query }) =>

@@ -6,7 +6,7 @@ import {
   silentLogger,
   type Warehouse,
 } from '#kernel';
-import type { TableClock } from '../../results/index.ts';
+import { Bell, type TableClock } from '../../results/index.ts';
 import { createCubeLayer } from '../layer.ts';
 import type { CubeLayer, CubeOptions } from '../types.ts';
 
@@ -50,9 +50,11 @@ export const MODEL: ModelFile[] = [
 /** A clock whose one table changes when the test says so. */
 export class HandClock implements TableClock {
   #stamp = 1;
+  readonly #bell = new Bell();
   freshAt: string | null = '2026-02-05T00:00:00.000Z';
   tick(): void {
     this.#stamp += 1;
+    this.#bell.ring();
   }
   tablesIn(sql: string): string[] {
     return sql.includes('`shop`.`orders`') ? ['shop.orders'] : [];
@@ -65,6 +67,9 @@ export class HandClock implements TableClock {
   }
   current(): Promise<void> {
     return Promise.resolve();
+  }
+  moved(signal: AbortSignal): Promise<void> {
+    return this.#bell.next(signal);
   }
 }
 

@@ -13,7 +13,7 @@ import {
 } from '#kernel';
 import { type CubeLayer, createCubeLayer } from '../../cube/index.ts';
 import { buildModel, generateModel } from '../../generate/index.ts';
-import type { TableClock } from '../../results/index.ts';
+import { Bell, type TableClock } from '../../results/index.ts';
 import { declaredRollups } from '../declared.ts';
 import { type Right, Rollups } from '../index.ts';
 
@@ -128,8 +128,10 @@ cubes:
 /** A clock that the test moves: one stamp for all tables. */
 export class HandClock implements TableClock {
   #stamp = 1;
+  readonly #bell = new Bell();
   tick(): void {
     this.#stamp += 1;
+    this.#bell.ring();
   }
   tablesIn(sql: string): string[] {
     return [ORDERS, CUSTOMERS]
@@ -144,6 +146,9 @@ export class HandClock implements TableClock {
   }
   current(): Promise<void> {
     return Promise.resolve();
+  }
+  moved(signal: AbortSignal): Promise<void> {
+    return this.#bell.next(signal);
   }
 }
 
