@@ -1,18 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import {
-  type DocumentNode,
   type ExecutionResult,
   execute,
+  type GraphQLError,
+  type GraphQLFormattedError,
   type GraphQLSchema,
   getOperationAST,
-  parse,
-  validate,
 } from 'graphql';
-import { LRUCache } from 'lru-cache';
 import type { Logger } from '#kernel';
 import type { GraphqlContext } from './context.ts';
+import { Documents } from './documents.ts';
 import { presentError } from './errors.ts';
-import { checkLimits, MAX_TOKENS, type QueryLimits } from './limits.ts';
+import type { QueryLimits } from './limits.ts';
 
 /** An answer that is known whole. */
 export interface DirectAnswer {
@@ -31,10 +30,6 @@ export interface DirectRequest {
   readonly body?: unknown;
 }
 
-/** Query texts kept with what they mean, of one schema. */
-const MOST_QUERIES = 1000;
-const MOST_CHARACTERS = 4 * 1024 * 1024;
-
 /**
  * Answers a query or mutation sent as JSON without the detour over fetch's Request and Response, which costs more
  * than most queries. Everything unusual is left to the full handler, so that its errors are told in one way:
@@ -44,15 +39,14 @@ const MOST_CHARACTERS = 4 * 1024 * 1024;
 export class DirectExecution {
   readonly #limits: QueryLimits;
   readonly #logger: Logger;
-  /** null: left to the full handler. */
-  readonly #documents = new WeakMap<
-    GraphQLSchema,
-    LRUCache<string, { readonly document: DocumentNode | null }>
-  >();
+  readonly #compiledAfter: number;
+  readonly #documents = new WeakMap<GraphQLSchema, Documents>();
 
-  constructor(limits: QueryLimits, logger: Logger) {
+  /** `compiledAfter`: see documents.ts. */
+  constructor(limits: QueryLimits, logger: Logger, compiledAfter: number) {
     this.#limits = limits;
     this.#logger = logger;
+    this.#compiledAfter = compiledAfter;
   }
 
   async answer(
@@ -63,22 +57,24 @@ export class DirectExecution {
     const contentType = answerType(request);
     const params = contentType === null ? null : paramsOf(request.body);
     if (contentType === null || params === null) return null;
-    const document = this.#document(schema, params.query);
-    if (!document) return null;
+    const known = this.#documentsOf(schema).of(params.query);
+    if (!known) return null;
+    const { document } = known;
     const operation = getOperationAST(document, params.operationName)?.operation;
     if (operation !== 'query' && operation !== 'mutation') return null;
     try {
-      checkLimits(schema, document, params.variables, this.#limits);
+      known.checkLimits(params.variables);
     } catch {
       return null;
     }
-    const result = await execute({
-      schema,
-      document,
-      contextValue: context(),
-      variableValues: params.variables,
-      operationName: params.operationName ?? null,
-    });
+    const result = await (known.compiled()?.query(undefined, context(), params.variables) ??
+      execute({
+        schema,
+        document,
+        contextValue: context(),
+        variableValues: params.variables,
+        operationName: params.operationName ?? null,
+      }));
     // Variables that do not fit: known before anything runs.
     if (!('data' in result)) return null;
     return {
@@ -91,36 +87,22 @@ export class DirectExecution {
 
   #text(result: ExecutionResult): string {
     const { data, errors } = result;
-    return JSON.stringify(
-      errors ? { errors: errors.map((error) => presentError(error, this.#logger)), data } : { data },
-    );
+    return JSON.stringify(errors ? { errors: errors.map((error) => this.#shown(error)), data } : { data });
   }
 
-  #document(schema: GraphQLSchema, query: string): DocumentNode | null {
+  /** Errors of a compiled query know their place in its text, and not the node. */
+  #shown(error: GraphQLError): GraphQLFormattedError {
+    const { message, locations = error.locations, ...more } = presentError(error, this.#logger).toJSON();
+    return { message, ...(locations ? { locations } : {}), ...more };
+  }
+
+  #documentsOf(schema: GraphQLSchema): Documents {
     let known = this.#documents.get(schema);
     if (!known) {
-      known = new LRUCache({
-        max: MOST_QUERIES,
-        maxSize: MOST_CHARACTERS,
-        sizeCalculation: (_, text) => text.length || 1,
-      });
+      known = new Documents(schema, this.#limits, this.#compiledAfter);
       this.#documents.set(schema, known);
     }
-    let found = known.get(query);
-    if (!found) {
-      found = { document: parsed(schema, query) };
-      known.set(query, found);
-    }
-    return found.document;
-  }
-}
-
-function parsed(schema: GraphQLSchema, query: string): DocumentNode | null {
-  try {
-    const document = parse(query, { maxTokens: MAX_TOKENS });
-    return validate(schema, document).length === 0 ? document : null;
-  } catch {
-    return null;
+    return known;
   }
 }
 
@@ -130,7 +112,12 @@ const ANSWERS = ['application/json', 'application/graphql-response+json'];
 function answerType({ method, url, headers }: DirectRequest): string | null {
   if (method !== 'POST' || url !== '/graphql' || !headers['content-type']?.startsWith('application/json'))
     return null;
-  const wanted = (headers.accept ?? '*/*').toLowerCase().replaceAll(' ', '');
+  const { accept } = headers;
+  return accept === undefined || accept === '*/*' ? ANSWERS[0]! : chosen(accept);
+}
+
+function chosen(accept: string): string | null {
+  const wanted = accept.toLowerCase().replaceAll(' ', '');
   if (wanted.includes('charset=')) return null;
   const types = wanted.split(',').map((one) => one.split(';')[0]!);
   if (types.some((type) => type !== '*/*' && !ANSWERS.includes(type))) return null;

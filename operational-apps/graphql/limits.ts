@@ -35,15 +35,17 @@ const MAX_VISITED = 20_000;
 
 /**
  * Refuses a query that would cost too much before anything runs: each record costs 1, a list costs its size times
- * what each row costs. Sizes come from `first` and `last`, also when given by a variable. Throws GraphQLError with
- * code QUERY_TOO_DEEP or QUERY_TOO_COSTLY.
+ * what each row costs. Sizes come from `first` and `last`, also when given by a variable. Returns whether variables have
+ * no part in that, so that it holds for every further time. Throws GraphQLError with code QUERY_TOO_DEEP or
+ * QUERY_TOO_COSTLY.
  */
 export function checkLimits(
   schema: GraphQLSchema,
   document: DocumentNode,
   variables: Readonly<Record<string, unknown>>,
   limits: QueryLimits,
-): void {
+): boolean {
+  let fixed = true;
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const node of document.definitions)
     if (node.kind === Kind.FRAGMENT_DEFINITION) fragments.set(node.name.value, node);
@@ -51,8 +53,9 @@ export function checkLimits(
     if (operation.kind !== Kind.OPERATION_DEFINITION) continue;
     const type = schema.getRootType(operation.operation);
     if (!type) continue;
-    const walk = { limits, variables, fragments, budget: { visited: 0 } };
+    const walk = { limits, variables, fragments, budget: { visited: 0, variables: 0 } };
     const cost = costOf(operation.selectionSet, type, 1, walk);
+    if (walk.budget.variables > 0) fixed = false;
     if (cost > limits.cost)
       throw refused(
         `The query may touch ${Math.round(cost).toLocaleString('en')} records; the limit is ${limits.cost.toLocaleString('en')}.`,
@@ -60,13 +63,15 @@ export function checkLimits(
         'Ask for smaller pages or fewer nested lists.',
       );
   }
+  return fixed;
 }
 
 interface Walk {
   readonly limits: QueryLimits;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  readonly budget: { visited: number };
+  /** Selections looked at, and sizes that came from variables. */
+  readonly budget: { visited: number; variables: number };
 }
 
 function costOf(set: SelectionSetNode, type: GraphQLOutputType, depth: number, walk: Walk): number {
@@ -125,6 +130,7 @@ function costOfField(
 
 function rowsOf(node: FieldNode, walk: Walk): number {
   const given = node.arguments?.find((arg) => arg.name.value === 'first' || arg.name.value === 'last')?.value;
+  if (given?.kind === Kind.VARIABLE) walk.budget.variables += 1;
   const value =
     given?.kind === Kind.INT
       ? Number(given.value)

@@ -20,6 +20,8 @@ export interface GraphqlOptions {
   /** Shows GraphiQL to browsers. */
   readonly development: boolean;
   readonly limits?: QueryLimits;
+  /** A query that has come this often is compiled. Default 20. */
+  readonly compiledAfter?: number;
 }
 
 /** What the HTTP server knows of a request: who asks, already authenticated and bound to a tenant. */
@@ -41,6 +43,8 @@ export interface GraphqlRequest {
   /** Ends what goes on; asked for only then. */
   readonly signal?: () => AbortSignal;
 }
+
+const COMPILED_AFTER = 20;
 
 /** Most answers are known whole; the others (a stream, a page, a refusal) come as fetch's Response. */
 export type GraphqlAnswer = DirectAnswer | Response;
@@ -64,7 +68,7 @@ export function createGraphqlHandler(options: GraphqlOptions): GraphqlHandler {
     const records = runtime.as(principal, { surface: 'graphql', requestId, client });
     return { principal, records, loaders: new Loaders(records), feed };
   };
-  const direct = new DirectExecution(limits, logger);
+  const direct = new DirectExecution(limits, logger, options.compiledAfter ?? COMPILED_AFTER);
   const yoga = createYoga<{ caller: GraphqlCaller }, GraphqlContext>({
     schema: current,
     graphqlEndpoint: '/graphql',
@@ -106,8 +110,9 @@ interface Execution {
 }
 
 function bounded(limits: QueryLimits): Plugin {
-  const check = ({ args }: Execution): void =>
+  const check = ({ args }: Execution): void => {
     checkLimits(args.schema, args.document, (args.variableValues ?? {}) as Record<string, unknown>, limits);
+  };
   return {
     onParse: ({ setParseFn }) =>
       setParseFn((source: string, rest: object) => parse(source, { ...rest, maxTokens: MAX_TOKENS })),
