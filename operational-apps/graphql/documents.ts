@@ -65,10 +65,10 @@ export class Documents {
         if (known) return known;
         left -= 1;
         if (left > 0) return null;
-        const made = compileQuery(schema, document);
-        if (isCompiledQuery(made)) this.#compiled.set(query, made);
+        const made = compiled(schema, document);
+        if (made) this.#compiled.set(query, made);
         else left = Number.POSITIVE_INFINITY;
-        return isCompiledQuery(made) ? made : null;
+        return made;
       },
     };
     return query;
@@ -79,6 +79,16 @@ function parsed(schema: GraphQLSchema, query: string): DocumentNode | null {
   try {
     const document = parse(query, { maxTokens: MAX_TOKENS });
     return validate(schema, document).length === 0 ? document : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Null: left to graphql-js. */
+function compiled(schema: GraphQLSchema, document: DocumentNode): CompiledQuery | null {
+  try {
+    const made = compileQuery(schema, document);
+    return isCompiledQuery(made) ? made : null;
   } catch {
     return null;
   }

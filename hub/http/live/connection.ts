@@ -16,6 +16,10 @@ export interface LiveContext {
 const MOST_FOLLOWED = 100;
 const MOST_ASKED = 20;
 const PING_MS = 30_000;
+/** Whoever has not said who he is by then keeps nobody else from a place. */
+const HANDSHAKE_MS = 10_000;
+/** What waits for a client that does not read; beyond it the connection is broken off. */
+const MOST_UNREAD = 64 * 1024 * 1024;
 /** Close codes of RFC 6455, section 7.4.1. */
 const POLICY = 1008;
 
@@ -31,6 +35,8 @@ export class LiveConnection {
   readonly #over = new AbortController();
   #asked = 0;
   #answers = true;
+  /** Ends with the last answer on its way: one at a time, however many are followed. */
+  #telling: Promise<void> = Promise.resolve();
   #unwatch: () => void = () => undefined;
 
   constructor(socket: WebSocket, request: FastifyRequest, context: LiveContext) {
@@ -38,16 +44,18 @@ export class LiveConnection {
     this.#request = request;
     this.#context = context;
     const ping = setInterval(() => this.#ping(), PING_MS);
+    const late = setTimeout(() => {
+      if (!this.#principal) socket.close(POLICY, 'Nobody has said who asks.');
+    }, HANDSHAKE_MS);
     socket.on('pong', () => {
       this.#answers = true;
     });
     socket.on('message', (data) => void this.#take(data.toString()));
-    socket.on('error', () => socket.terminate());
     socket.on('close', () => {
       clearInterval(ping);
-      this.#unwatch();
+      clearTimeout(late);
       this.#over.abort();
-      for (const { end } of this.#followed.values()) end.abort();
+      this.#letGo();
     });
   }
 
@@ -83,8 +91,11 @@ export class LiveConnection {
       if (!principal) throw unauthorised('This needs an API key or a session.');
       if (!allows(principal, 'read')) throw forbidden('read');
       const tenant = await this.#context.identity.tenantOf(request, principal);
+      // The client may have gone meanwhile; nothing must begin for it that nobody ends.
+      if (this.#over.signal.aborted) return;
+      // What is followed was asked by whoever spoke before, and ends with him.
+      this.#letGo();
       this.#principal = { ...principal, tenant };
-      this.#unwatch();
       this.#unwatch = endWithIdentity(
         this.#request.log,
         () => authenticator.stillGood(request),
@@ -98,7 +109,14 @@ export class LiveConnection {
     }
   }
 
+  #letGo(): void {
+    this.#unwatch();
+    for (const { end } of this.#followed.values()) end.abort();
+    this.#followed.clear();
+  }
+
   async #answer(question: Question): Promise<void> {
+    if (this.#over.signal.aborted) return;
     const principal = this.#principal;
     if (!principal)
       throw unauthorised('The first message has to say who asks: {"authorization": "<API key>"}.');
@@ -111,7 +129,7 @@ export class LiveConnection {
     this.#asked += 1;
     try {
       const { status, body } = await this.#once(principal, question);
-      await this.#tell(question, status, body.toString());
+      await this.#tell(question, status, body);
     } finally {
       this.#asked -= 1;
     }
@@ -142,7 +160,7 @@ export class LiveConnection {
       .live(
         principal,
         { query, ...options },
-        ({ status, body }) => this.#tell(question, status, body.toString()),
+        ({ status, body }) => this.#tell(question, status, body, end.signal),
         end.signal,
       )
       .catch((thrown: unknown) => {
@@ -152,10 +170,18 @@ export class LiveConnection {
       });
   }
 
-  /** `body` is JSON already. */
-  #tell({ messageId, requestId }: Question, status: number, body: string): Promise<void> {
+  /** `body` is JSON already; nothing is told of a question that was given up before its turn. */
+  #tell(
+    { messageId, requestId }: Question,
+    status: number,
+    body: Buffer,
+    givenUp?: AbortSignal,
+  ): Promise<void> {
     const head = JSON.stringify({ messageId, ...(requestId === undefined ? {} : { requestId }), status });
-    return this.#sendText(`${head.slice(0, -1)},"message":${body}}`);
+    this.#telling = this.#telling.then(() =>
+      givenUp?.aborted ? undefined : this.#sendText(`${head.slice(0, -1)},"message":${body}}`),
+    );
+    return this.#telling;
   }
 
   #fail(messageId: MessageId | undefined, thrown: unknown): void {
@@ -169,6 +195,7 @@ export class LiveConnection {
 
   /** Resolves once it is written to the network, or the connection has ended. */
   #sendText(text: string): Promise<void> {
+    if (this.#socket.bufferedAmount > MOST_UNREAD) this.#socket.terminate();
     return new Promise((resolve) => this.#socket.send(text, () => resolve()));
   }
 

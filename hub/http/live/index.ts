@@ -17,6 +17,7 @@ export function mountLive(app: FastifyInstance, context: LiveContext, streams: O
   app.register(websocket, { options: { maxPayload: MAX_MESSAGE } });
   app.register(async (scope) => {
     scope.get('/cubejs-api/v1/live', { websocket: true }, (socket, request) => {
+      socket.on('error', () => socket.terminate());
       try {
         const release = streams.add(() => socket.close(GOING_AWAY, 'The hub is stopping.'));
         socket.once('close', release);

@@ -168,6 +168,35 @@ test('nobody without a key; what is wrong is named and the connection goes on; t
   expect(await page.closed).toBe(1008);
 });
 
+test('whoever speaks next ends what was followed before; a client that goes at once leaves nothing behind', async () => {
+  const client = await raw();
+  client.say({ authorization: hub.keys.admin });
+  client.say({ messageId: 1, method: 'subscribe', params: { query: orders } });
+  await client.answer(({ messageId }) => messageId === 1);
+  client.say({ authorization: hub.keys.read });
+  client.say({ messageId: 2, method: 'subscribe', params: { query: orders } });
+  await client.answer(({ messageId }) => messageId === 2);
+  const told = client.got.length;
+  await hub.pool.query('INSERT INTO orders VALUES (5, 1)');
+  await client.answer((message) => client.got.indexOf(message) >= told);
+  expect(client.got.filter(({ messageId }) => messageId === 1)).toHaveLength(1);
+  await client.end();
+
+  const timers = (): number => process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length;
+  const before = timers();
+  for (let round = 0; round < 10; round += 1) {
+    const hasty = await raw();
+    hasty.say({ authorization: hub.keys.read });
+    hasty.say({ messageId: 1, method: 'subscribe', params: { query: orders } });
+    await hasty.end();
+  }
+  await eventually(
+    async () => (timers() <= before ? true : undefined),
+    20_000,
+    () => `${before} to ${timers()}`,
+  );
+});
+
 test('a connection ends soon after its key has', async () => {
   const principal = { tenant: null, user: 'guest', roles: [], attributes: {}, scopes: ['read'] } as const;
   const key = await createApiKey(hub.pool, principal);
