@@ -49,7 +49,8 @@ const source = (lsn: number, tsUs: number): string =>
 const canonical = (row: string): string[] =>
   row.split('\t').map((field, index) => {
     const kind = SAMPLE_TYPES[index - 1]?.type.kind;
-    if (kind === 'float4' || kind === 'float8') return String(Number(field));
+    if (kind === 'float4' || kind === 'float8')
+      return Object.is(Number(field), -0) ? '-0' : String(Number(field));
     return kind === 'numeric' ? field.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '') : field;
   });
 

@@ -49,6 +49,7 @@ test.each<readonly [string, ScalarType, unknown, string | null]>([
   ['decimal, infinity', type('numeric'), 'NEGATIVE_INFINITY', '-Infinity'],
   ['decimal of negative scale', type('numeric', 'numeric', { precision: 3, scale: -2 }), '1200.000', '1200'],
   ['decimal as double', type('numeric', 'numeric', { precision: 5, scale: 2 }), 5.25, '5.25'],
+  ['a float of minus nothing', type('float8'), -0, '-0'],
   ['precise decimal', type('numeric', 'numeric', { precision: 10, scale: 2 }), 'AfQ=', '5.00'],
   ['precise decimal of its own scale', type('numeric'), { scale: 3, value: 'MDk=' }, '12.345'],
   ['bits', type('other', 'bit(5)'), 'Fg==', '10110'],

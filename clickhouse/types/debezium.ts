@@ -17,7 +17,7 @@ export function debeziumScalar(type: ScalarType, value: ExactJson, foreign = fal
   if (foreign && type.kind === 'other' && value !== null) return otherText(type.sourceType, value);
   if (typeof value === 'boolean') return type.kind === 'bool' || isTextual(type) ? String(value) : null;
   if (typeof value === 'string') return fromText(type, value);
-  if (typeof value === 'number') return fromText(type, String(value));
+  if (typeof value === 'number') return fromText(type, Object.is(value, -0) ? '-0' : String(value));
   if (value === null) return null;
   if (type.kind === 'numeric' && !Array.isArray(value)) {
     const { scale, value: unscaled } = value as { scale?: ExactJson; value?: ExactJson };
