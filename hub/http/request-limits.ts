@@ -7,6 +7,12 @@ const EXEMPT = /^\/(healthz|readyz|metrics)(\?|$)/;
 /** The page and its files need nobody to be known. */
 const PAGE = /^\/(assets\/|\?|$)/;
 
+/** For what is asked on a connection that stays open. */
+export interface RequestLimits {
+  /** Counts one more request of the connection that `request` opened. Errors: RATE_LIMITED. */
+  count(request: FastifyRequest, principal: Principal | null): void;
+}
+
 /**
  * Refuses requests beyond `limits` with 429 RATE_LIMITED: first by address, before anything is looked
  * up, then by principal. Counted in this process; with several replicas of the api each counts for
@@ -16,7 +22,7 @@ export function limitRequests(
   app: FastifyInstance,
   limits: Config['limits'],
   authenticator: Authenticator,
-): void {
+): RequestLimits {
   const addresses = new Limiter();
   const principals = new Limiter();
   const names = new WeakMap<Principal, string>();
@@ -31,17 +37,19 @@ export function limitRequests(
   const assert = (seconds: number): void => {
     if (seconds > 0) throw rateLimited(seconds);
   };
+  const countAddress = (request: FastifyRequest, local: boolean): void =>
+    assert(addresses.take(visitorOf(request.ip), local ? limits.local : limits.address));
+  const countPrincipal = (principal: Principal, local: boolean): void =>
+    assert(principals.take(nameOf(principal), local ? limits.local : limits.principal));
   /** A promise where it takes a look-up to know who asks. */
   const check = (request: FastifyRequest): Promise<void> | null => {
     if (EXEMPT.test(request.url)) return null;
     const local = authenticator.isLocal(request);
-    assert(addresses.take(visitorOf(request.ip), local ? limits.local : limits.address));
+    countAddress(request, local);
     if (PAGE.test(request.url)) return null;
-    const assertPrincipal = (principal: Principal): void =>
-      assert(principals.take(nameOf(principal), local ? limits.local : limits.principal));
     const known = authenticator.known(request);
     if (known) {
-      assertPrincipal(known);
+      countPrincipal(known, local);
       return null;
     }
     return (
@@ -50,7 +58,7 @@ export function limitRequests(
         // Credentials that are no good are the route's to refuse.
         .catch(() => null)
         .then((principal) => {
-          if (principal) assertPrincipal(principal);
+          if (principal) countPrincipal(principal, local);
         })
     );
   };
@@ -65,4 +73,11 @@ export function limitRequests(
     if (checked) checked.then(() => done(), done);
     else done();
   });
+  return {
+    count(request, principal) {
+      const local = authenticator.isLocal(request);
+      countAddress(request, local);
+      if (principal) countPrincipal(principal, local);
+    },
+  };
 }

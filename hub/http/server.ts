@@ -167,7 +167,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       );
     done();
   });
-  limitRequests(app, config.limits, authenticator);
+  const limits = limitRequests(app, config.limits, authenticator);
   app.setErrorHandler((thrown, request, reply) => {
     const error = presentable(thrown);
     const status = statusOf(error);
@@ -208,7 +208,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   registerRoutes(app, routes, context);
   surface?.mount(app);
-  if (options.semantic) mountLive(app, { semantic: options.semantic, identity }, streams);
+  if (options.semantic) mountLive(app, { semantic: options.semantic, identity, limits }, streams);
 
   return {
     async listen() {

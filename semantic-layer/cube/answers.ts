@@ -17,6 +17,8 @@ export interface LoadedAnswer extends Answer {
   /** Cube's JSON, up to its closing brace. */
   readonly data: Buffer;
   readonly basis: readonly Basis[];
+  /** Ranges such as `today`, and what they meant; null: something else in it depends on the moment. */
+  readonly ranges: readonly Range[] | null;
 }
 
 /** A finished answer, kept under the very text that was asked. */
@@ -69,7 +71,7 @@ export class Answers {
     const freshness = this.#clock.freshness(kept.tables);
     if (kept.again?.completeUpTo !== freshness.completeUpTo)
       kept.again = { ...freshness, body: this.#close(kept, true, freshness) };
-    return { status: 200, body: kept.again.body, data: kept.head, basis: kept.basis };
+    return { status: 200, body: kept.again.body, data: kept.head, basis: kept.basis, ranges: kept.ranges };
   }
 
   /** Completes Cube's JSON with where the numbers come from, and keeps it if it holds for longer. */
@@ -92,7 +94,7 @@ export class Answers {
       this.#kept.set(key, kept, 2 * json.length + 600);
     const cached = outcomes.every((one) => one.cached);
     const body = this.#close(kept, cached, freshnessOf(this.#clock, outcomes));
-    return { status: 200, body, data: head, basis: kept.basis };
+    return { status: 200, body, data: head, basis: kept.basis, ranges: repeatable ? ranges : null };
   }
 
   #close({ head, tables, truncated, rollups }: Kept, cached: boolean, freshness: Freshness): Buffer {

@@ -1,5 +1,12 @@
 import { HubError, type Principal, type SemanticMeta } from '#kernel';
-import { type Answer, Answers, freshnessOf, type LoadedAnswer, rollupsOf } from './answers.ts';
+import {
+  type Answer,
+  Answers,
+  freshnessOf,
+  type LoadedAnswer,
+  type MeanTheSame,
+  rollupsOf,
+} from './answers.ts';
 import { hasLimit, restQuery, shown } from './asked.ts';
 import type { Asking } from './asking.ts';
 import { finished } from './finished.ts';
@@ -23,7 +30,8 @@ export interface CubeApis extends Pick<CubeLayer, 'rest' | 'graphql'> {
 
 /** Cube's own REST and GraphQL APIs: its formats, its refusals, and what the hub adds to an answer. */
 export function cubeApis(asking: Asking, { clock }: CubeOptions, cacheBytes: number): CubeApis {
-  const answers = new Answers(clock, cacheBytes, (ranges) => meanTheSame(asking.cube.planner, ranges));
+  const mean: MeanTheSame = (ranges) => meanTheSame(asking.cube.planner, ranges);
+  const answers = new Answers(clock, cacheBytes, mean);
   const metas = new WeakMap<Model, Promise<Meta>>();
 
   const meta = async (principal: Principal): Promise<Meta> => {
@@ -70,7 +78,7 @@ export function cubeApis(asking: Asking, { clock }: CubeOptions, cacheBytes: num
     rest: {
       load,
       live: (principal, asked, next, signal) =>
-        follow(() => load(principal, asked, signal), clock, next, signal),
+        follow(() => load(principal, asked, signal), { clock, mean }, next, signal),
       sql: (principal, query) => ofCube(principal, query, 'sql'),
       dryRun: (principal, query) => ofCube(principal, query, 'dryRun'),
       meta: async (principal) => ({ status: 200, body: (await meta(principal)).rest }),

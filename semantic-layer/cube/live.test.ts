@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HubError } from '#kernel';
 import { type TestClickHouse, testClickHouse } from '#tests/clickhouse';
 import { Bell } from '../results/index.ts';
-import type { Answer, LoadedAnswer } from './answers.ts';
+import type { Answer, LoadedAnswer, MeanTheSame } from './answers.ts';
 import { follow } from './live.ts';
 import { HandClock, person, SETUP, shopLayer } from './testing/shop.ts';
 import type { CubeLayer } from './types.ts';
@@ -83,14 +83,14 @@ test('a reader that is slow gets the newest answer, not all of them; a failure t
       throw new HubError('WAREHOUSE_DOWN', 'It is away.', { disposition: 'transient' });
     }
     const data = Buffer.from(`{"version":${version}`);
-    return { status: 200, body: data, data, basis: [{ tables: ['t'], stamp: hands.stamp() }] };
+    return { status: 200, body: data, data, basis: [{ tables: ['t'], stamp: hands.stamp() }], ranges: [] };
   };
   const told: string[] = [];
   const bell = new Bell();
   let release: () => void = () => undefined;
   const following = follow(
     load,
-    hands,
+    { clock: hands, mean: () => Promise.resolve(true) },
     async ({ body }) => {
       told.push(body.toString());
       bell.ring();
@@ -107,6 +107,31 @@ test('a reader that is slow gets the newest answer, not all of them; a failure t
   while (told.length < 2) await bell.next(end.signal);
   expect(told).toEqual(['{"version":0', '{"version":50']);
   release();
+  end.abort();
+  await following;
+});
+
+test('the answer comes again when its range means other days, without any change; nothing is left waiting', async () => {
+  const hands = new HandClock();
+  const end = new AbortController();
+  const { got, take, count } = collector();
+  let today = '2026-02-01';
+  let looks = 0;
+  const load = async (): Promise<LoadedAnswer> => {
+    const data = Buffer.from(`{"day":"${today}"`);
+    const ranges = [{ text: 'today', timezone: 'UTC', resolved: today }];
+    return { status: 200, body: data, data, basis: [{ tables: ['t'], stamp: hands.stamp() }], ranges };
+  };
+  const mean: MeanTheSame = async ([range]) => {
+    looks += 1;
+    // Midnight, at the third look; other tables change all the while.
+    if (looks === 3) today = '2026-02-02';
+    return range!.resolved === today;
+  };
+  const following = follow(load, { clock: hands, mean, lookMs: 20 }, take, end.signal);
+  await count(2);
+  expect(got.map(({ body }) => body.toString())).toEqual(['{"day":"2026-02-01"', '{"day":"2026-02-02"']);
+  expect(looks).toBe(3);
   end.abort();
   await following;
 });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toHubError } from '#kernel';
 import type { TableClock } from '../results/index.ts';
-import { type Answer, type LoadedAnswer, stillTrue } from './answers.ts';
+import { type Answer, type LoadedAnswer, type MeanTheSame, stillTrue } from './answers.ts';
 
 /** Between two readings a question rests this many times as long as the last one took, within these bounds; after the first, which may have had a model compiled, as briefly as can be. */
 const REST_TIMES = 2;
@@ -10,16 +10,28 @@ const MOST_REST_MS = 10_000;
 /** After a passing failure it is asked again this soon, then half as often each time. */
 const RETRY_FIRST_MS = 500;
 const RETRY_MOST_MS = 30_000;
+/** What `today` means changes without an event: it is looked at this often, and read again where it cannot be told. */
+const LOOK_MS = 10_000;
+const UNTOLD_MS = 60_000;
+
+/** What an answer stands on: the tables, and what ranges such as `today` mean. */
+export interface Ground {
+  readonly clock: TableClock;
+  readonly mean: MeanTheSame;
+  /** Default: 10 s. */
+  readonly lookMs?: number;
+}
 
 /**
- * Gives the answer to `next`, and again each time the tables under it have changed and the numbers are others. `next` is
+ * Gives the answer to `next`, and again each time the tables under it or the days it is about have changed and the
+ * numbers are others. `next` is
  * awaited, so that whoever is slow gets the newest answer and no queue of them. Resolves when the signal aborts.
  * Rejects with what refuses the question, and with a failure that does not pass; one that passes before the
  * first answer, too.
  */
 export async function follow(
   load: () => Promise<LoadedAnswer>,
-  clock: TableClock,
+  ground: Ground,
   next: (answer: Answer) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -36,7 +48,7 @@ export async function follow(
       if (numbers !== told) await next(loaded);
       told = numbers;
       await pause(Math.min(MOST_REST_MS, Math.max(LEAST_REST_MS, rest)), signal);
-      await changed(clock, loaded, signal);
+      await changed(ground, loaded, signal);
     } catch (thrown) {
       if (signal.aborted) return;
       if (told === null || toHubError(thrown).disposition !== 'transient') throw thrown;
@@ -46,13 +58,38 @@ export async function follow(
   }
 }
 
-async function changed(clock: TableClock, { basis }: LoadedAnswer, signal: AbortSignal): Promise<void> {
+async function changed(
+  { clock, mean, lookMs = LOOK_MS }: Ground,
+  { basis, ranges }: LoadedAnswer,
+  signal: AbortSignal,
+): Promise<void> {
+  const every = ranges === null ? UNTOLD_MS : ranges.length > 0 ? lookMs : null;
   for (;;) {
-    // Asked for before the look, so that what moves in between is heard.
-    const moved = clock.moved(signal);
-    if (signal.aborted || !stillTrue(clock, basis)) return;
-    await moved;
+    using look = every === null ? null : wakeAfter(every, signal);
+    const until = look?.signal ?? signal;
+    do {
+      // Asked for before the look, so that what moves in between is heard.
+      const moved = clock.moved(until);
+      if (signal.aborted || !stillTrue(clock, basis)) return;
+      await moved;
+    } while (!until.aborted);
+    if (signal.aborted || ranges === null || !(await mean(ranges))) return;
   }
+}
+
+/** A signal that aborts after `ms`, or with `signal`; disposing of it leaves nothing behind. */
+function wakeAfter(ms: number, signal: AbortSignal): Disposable & { readonly signal: AbortSignal } {
+  const own = new AbortController();
+  const wake = (): void => own.abort();
+  const timer = setTimeout(wake, ms);
+  signal.addEventListener('abort', wake);
+  return {
+    signal: own.signal,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', wake);
+    },
+  };
 }
 
 /** The answer without when it was read. Quotes inside values are escaped: no value is taken for it. */

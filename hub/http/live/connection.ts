@@ -4,12 +4,14 @@ import { allows, type Principal, userError } from '#kernel';
 import type { CubeLayer } from '#semantic';
 import { forbidden, type Identity, unauthorised } from '../../identity/index.ts';
 import { cubeFailure } from '../cube-format.ts';
+import type { RequestLimits } from '../request-limits.ts';
 import { endWithIdentity } from '../streams.ts';
 import { type MessageId, parseMessage, type Question } from './messages.ts';
 
 export interface LiveContext {
   readonly semantic: CubeLayer;
   readonly identity: Identity;
+  readonly limits: RequestLimits;
 }
 
 /** Questions of one connection that are followed, and that wait for their answer, at once. */
@@ -65,6 +67,7 @@ export class LiveConnection {
     try {
       const message = read(text);
       if (message.kind === 'authorization') {
+        this.#count();
         this.#handshakes = this.#handshakes.then(() => this.#handshake(message.token));
         return;
       }
@@ -76,11 +79,17 @@ export class LiveConnection {
         return;
       }
       id = message.question.messageId;
+      this.#count();
       await this.#answer(message.question);
       await this.#send({ messageProcessedId: id });
     } catch (thrown) {
       this.#fail(id, thrown);
     }
+  }
+
+  /** A message counts as a request: what an answer costs does not depend on how it was asked for. */
+  #count(): void {
+    this.#context.limits.count(this.#request, this.#principal);
   }
 
   async #handshake(token: string | undefined): Promise<void> {

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import cube, { type ITransport, type ITransportResponse } from '@cubejs-client/core';
 import WebSocketTransport from '@cubejs-client/ws-transport';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { configSchema, silentLogger } from '#kernel';
 import { eventually } from '#tests/eventually';
 import { createApiKey } from '../../identity/index.ts';
+import { createHttpServer } from '../server.ts';
 import { type TestHub, testHub } from '../testing.ts';
 
 let hub: TestHub;
@@ -41,8 +43,8 @@ type Init = { readonly headers?: Readonly<Record<string, string>> };
 const Socket = WebSocket as unknown as new (url: string, init?: Init) => WebSocket;
 
 /** A client of its own, without Cube's: says what the test says. */
-async function raw(init?: Init) {
-  const socket = new Socket(url, init);
+async function raw(init?: Init, to = url) {
+  const socket = new Socket(to, init);
   const got: Message[] = [];
   socket.addEventListener('message', ({ data }) => got.push(JSON.parse(String(data))));
   const closed = once(socket, 'close').then(([event]) => (event as { code: number }).code);
@@ -205,4 +207,34 @@ test('a connection ends soon after its key has', async () => {
   await client.answer(({ handshake }) => handshake);
   await hub.pool.query('UPDATE bac.api_keys SET revoked_at = now() WHERE id = $1', [key.split('.')[0]]);
   expect(await client.closed).toBe(1008);
+});
+
+test('messages count as requests; giving up a question never does', async () => {
+  const http = createHttpServer({
+    ...hub,
+    config: {
+      ...hub.config,
+      limits: configSchema.parse({ limits: { local: { perSecond: 0.1, burst: 5 } } }).limits,
+    },
+    logger: silentLogger(),
+    webRoot: `${hub.stateDir}/web`,
+    services: {} as never, // nobody gets so far
+  });
+  const { port } = await http.listen();
+  try {
+    const client = await raw({}, `ws://127.0.0.1:${port}/cubejs-api/v1/live`);
+    client.say({ authorization: hub.keys.read });
+    for (const messageId of [1, 2, 3, 4])
+      client.say({ messageId, method: messageId === 1 ? 'subscribe' : 'dry-run', params: { query: orders } });
+    const answer = await client.answer(({ messageId }) => messageId === 4);
+    expect(answer).toMatchObject({ status: 429, message: { code: 'RATE_LIMITED' } });
+    await client.answer(({ messageId, status }) => messageId === 3 && status === 200);
+    client.say({ unsubscribe: 1 });
+    client.say({ messageId: 5, method: 'dry-run', params: { query: orders } });
+    await client.answer(({ messageId, status }) => messageId === 5 && status === 429);
+    expect(client.got.filter(({ status }) => status === 429)).toHaveLength(2);
+    await client.end();
+  } finally {
+    await http.close();
+  }
 });
