@@ -22,7 +22,8 @@ beforeEach(() => {
 });
 
 /** As Cube plans the very question. */
-const exact = (query: unknown, queryType?: string) => planner.call('plan', model, query, queryType);
+const exact = async (query: unknown, queryType?: string): Promise<unknown> =>
+  JSON.parse(await planner.call('plan', model, query, queryType));
 const planned = (query: unknown, queryType?: string) => plans.of(planner, model, query, queryType);
 const agrees = async (query: unknown, queryType?: string): Promise<void> => {
   expect(await planned(query, queryType)).toEqual(await exact(query, queryType));

@@ -85,9 +85,11 @@ export interface Template {
   with(values: readonly Value[]): Plan;
 }
 
-/** Null if the marks are not where the values would be, and nowhere else: then each question is planned by itself. */
-export function templateOf(plan: Plan, { values }: Form): Template | null {
-  const text = JSON.stringify(plan);
+/**
+ * `text` is the plan's JSON. Null if the marks are not where the values would be, and nowhere else: then each question
+ * is planned by itself.
+ */
+export function templateOf(text: string, plan: Plan, { values }: Form): Template | null {
   const about = { ranges: plan.ranges, size: text.length };
   if (values.length === 0) return { ...about, with: () => plan };
   const marks = values.map(markOf);

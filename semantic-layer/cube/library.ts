@@ -5,6 +5,7 @@ import type { ModelFile } from '#kernel';
 import type { PlannerNote } from '../rollups/index.ts';
 import { shareCompileWorker, type WorkerPools } from './compile-pool.ts';
 import { dialectOf } from './dialect.ts';
+import { type Environment, type Normalizing, normalizeOnce, readSettingsOnce } from './lighter.ts';
 import { ensureNative, type NativeExports } from './native/index.ts';
 import type { Translations } from './translations.ts';
 
@@ -73,6 +74,7 @@ export interface Gateway {
 
 /** What the gateway calls of itself. */
 export interface FullGateway extends Gateway {
+  log(event: { readonly type: string; readonly error?: unknown }, context?: CubeContext): void;
   getSqlQueriesInternal(context: CubeContext, queries: readonly object[]): Promise<readonly object[]>;
   getSqlResponseInternal(
     context: CubeContext,
@@ -196,7 +198,9 @@ function load(translations: Translations): CubeLibrary {
   shareCompileWorker(inCompiler('workerpool') as WorkerPools, translations);
   const graphql = createRequire(inGateway.resolve('nexus'))('graphql') as CubeGraphql;
   const { makeSchema } = inGateway('./graphql') as Pick<CubeGraphql, 'makeSchema'>;
-  const { resolveDateRange } = inGateway('./query') as Pick<CubeLibrary, 'resolveDateRange'>;
+  const queries = inGateway('./query') as Normalizing & Pick<CubeLibrary, 'resolveDateRange'>;
+  normalizeOnce(queries);
+  readSettingsOnce(createRequire(inCore.resolve('@cubejs-backend/shared'))('./env') as Environment);
   return {
     version: server.CubejsServerCore.version(),
     native,
@@ -207,7 +211,7 @@ function load(translations: Translations): CubeLibrary {
       execute: graphql.execute,
       makeSchema,
     },
-    resolveDateRange,
+    resolveDateRange: queries.resolveDateRange,
   };
 }
 

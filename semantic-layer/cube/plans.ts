@@ -24,25 +24,26 @@ export class Plans {
     queryType: string | undefined,
   ): Promise<Plan | Refusal> {
     const under = (text: unknown): string => `${model} ${queryType ?? ''} ${JSON.stringify(text)}`;
-    const plan = async (asked: unknown): Promise<Plan | Refusal> => {
+    const plan = async (asked: unknown): Promise<{ text: string; made: Plan | Refusal }> => {
       this.#made += 1;
-      return planner.call('plan', model, asked, queryType);
+      const text = await planner.call('plan', model, asked, queryType);
+      return { text, made: JSON.parse(text) as Plan | Refusal };
     };
     const form = formOf(query);
     const key = under(form.query);
     const known = this.#known.get(key);
     if (known && (await meanTheSame(planner, known.ranges!))) return known.with(form.values);
     if (known !== null && form.values.length > 0) {
-      const marked = await plan(form.query);
-      const template = 'parts' in marked ? templateOf(marked, form) : null;
+      const { text, made } = await plan(form.query);
+      const template = 'parts' in made ? templateOf(text, made, form) : null;
       if (template?.ranges !== null) this.#keep(key, template);
       if (template) return template.with(form.values);
     }
     const own = under(query);
     const mine = this.#known.get(own);
     if (mine && (await meanTheSame(planner, mine.ranges!))) return mine.with([]);
-    const made = await plan(query);
-    if ('parts' in made && made.ranges) this.#keep(own, templateOf(made, { query, values: [] }));
+    const { text, made } = await plan(query);
+    if ('parts' in made && made.ranges) this.#keep(own, templateOf(text, made, { query, values: [] }));
     return made;
   }
 

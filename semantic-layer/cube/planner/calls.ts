@@ -55,7 +55,8 @@ export interface Calls {
     known: string | null,
   ): { readonly version: string; readonly key: string } | null;
   forget(model: string): null;
-  plan(model: string, query: unknown, queryType: string | undefined): Plan | Refusal;
+  /** A `Plan` or a `Refusal` as JSON: one text takes less to send than what it says, and is needed as a text anyway. */
+  plan(model: string, query: unknown, queryType: string | undefined): string;
   ask(
     model: string,
     what: 'sql' | 'dryRun' | 'meta',

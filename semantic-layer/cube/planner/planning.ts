@@ -30,6 +30,10 @@ interface LeanSql {
  */
 export function planningGateway(core: Core): FullGateway {
   const gateway = core.apiGateway() as FullGateway;
+  const log = gateway.log.bind(gateway);
+  gateway.log = (event, context) => {
+    if (event.error !== undefined) log(event, context); // the rest is heard by nobody, and made of copies
+  };
   const run = gateway.getSqlResponseInternal.bind(gateway);
   gateway.getSqlQueriesInternal = async (context, queries) => {
     const api = await core.getCompilerApi(context);
@@ -83,7 +87,7 @@ async function leanSql(api: CompilerApi, query: object): Promise<LeanSql> {
   }));
 }
 
-/** Plans a question in Cube's REST format. */
+/** Plans a question in Cube's REST format. What it gives is to be written as JSON: it holds objects of Cube's own. */
 export async function planOf(
   gateway: FullGateway,
   context: CubeContext,
@@ -100,17 +104,14 @@ export async function planOf(
     res: (message, { status = 200 } = {}) => answer.resolve({ message, status }),
   });
   const { message, status } = await answer.promise;
-  if (!message.isWrapper) return { refused: plain(message), status };
+  if (!message.isWrapper) return { refused: message, status };
   const transforms = message.getTransformData() as readonly Transform[];
   const frames = [message.getRootResultObject()].flat() as readonly Record<string, unknown>[];
   const parts = transforms.map((transform, index): PlanPart => {
     const { statement, total } = planning.planned[index]!;
     return { statement, total, transform, frame: frames[index]! };
   });
-  return plain({ parts, multi: queryType === 'multi' ? { queryType: queryTypeOf(parts) } : null });
+  return { parts, multi: queryType === 'multi' ? { queryType: queryTypeOf(parts) } : null };
 }
 
 const queryTypeOf = ([first]: readonly PlanPart[]): QueryType => first!.transform.queryType;
-
-/** Free of what cannot be sent to another thread. */
-const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;

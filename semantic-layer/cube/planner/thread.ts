@@ -113,7 +113,7 @@ const answering: Answering = {
   async plan(model, query, queryType) {
     const ranges = relativeRanges(query, resolve);
     const plan = await planOf(gateway, nextContext(model), query, queryType);
-    return 'refused' in plan ? plan : { ...plan, ranges };
+    return JSON.stringify('refused' in plan ? plan : { ...plan, ranges });
   },
   async ask(model, what, query) {
     const answer = Promise.withResolvers<{ message: ErrorMessage; status: number }>();
