@@ -179,7 +179,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const recall = (request: Asked): Identified | null => {
     const header = request.headers.authorization;
     const last = header === undefined ? undefined : lastOf.get(request.raw.socket);
-    return last?.header === header && last !== undefined && remembered.counts(last.kept)
+    return last?.header === header && last !== undefined && remembered.isFresh(last.kept)
       ? last.identified
       : null;
   };
