@@ -75,7 +75,7 @@ export interface PlannedQuery {
     byPathAnyType(path: string): { readonly aliasMember?: string };
     memberShortNameFromPath(path: string): string;
   };
-  collectCubeNames(): readonly string[];
+  readonly allCubeNames: readonly string[];
   collectLeafMeasures(work: () => unknown): readonly string[];
   collectFrom(
     members: readonly Member[],

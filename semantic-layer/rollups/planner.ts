@@ -185,7 +185,7 @@ function eligible(query: PlannedQuery): boolean {
   if (query.allMembersConcat(false).some((member) => member.isMemberExpression)) return false;
   const declared = (cube: string): boolean =>
     Object.keys(cubeEvaluator.preAggregationsForCube(cube) ?? {}).length > 0;
-  if (!query.collectCubeNames().some(declared)) return false;
+  if (!query.allCubeNames.some(declared)) return false;
   if (!query.timeDimensions.every(({ granularity }) => GRANULARITIES.has(granularity))) return false;
   // A condition on a time that is no range of its time dimension is not known to fall on buckets.
   const isTime = (path: readonly string[] | null): boolean =>
