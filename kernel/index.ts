@@ -13,6 +13,7 @@ export { nearest } from './nearest.ts';
 export { bufferPassed } from './passing-buffers.ts';
 export * from './ports/index.ts';
 export * from './principal.ts';
+export { RecentMap } from './recent-map.ts';
 export { type AuditEntry, audit, auditSettled, pruneAudit } from './state/audit.ts';
 export { acquireLease, type Lease, type LeaseOptions, type LeaseTrouble } from './state/lease.ts';
 export { migrateState } from './state/migrate.ts';

@@ -1,4 +1,4 @@
-import { HubError } from '#kernel';
+import { HubError, RecentMap } from '#kernel';
 
 export interface Bucket {
   readonly perSecond: number;
@@ -8,21 +8,15 @@ export interface Bucket {
 /** Buckets kept at once; the one unused longest gives way, and would be full again soon. */
 const MOST = 20_000;
 
-/** One is put at the end of the order again once so many others have been. */
-const BEHIND = MOST / 4;
-
 interface Kept {
   tokens: number;
   at: number;
-  /** Number of the time it was put at the end of the order. */
-  place: number;
 }
 
 /** Token buckets by name, in the memory of this process: replicas count each for themselves. */
 export class Limiter {
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new RecentMap<string, Kept>();
   readonly #now: () => number;
-  #last = 0;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -35,22 +29,18 @@ export class Limiter {
   /** Takes one token; resolves to 0, or to the seconds until there is one. */
   take(name: string, { perSecond, burst }: Bucket): number {
     const now = this.#now();
-    const kept = this.#kept.get(name) ?? { tokens: burst, at: now, place: 0 };
+    const kept = this.#kept.get(name) ?? this.#begin(name, { tokens: burst, at: now });
     const tokens = Math.min(burst, kept.tokens + ((now - kept.at) / 1000) * perSecond);
     const taken = tokens >= 1;
     kept.tokens = taken ? tokens - 1 : tokens;
     kept.at = now;
-    if (kept.place === 0 || this.#last - kept.place > BEHIND) this.#toEnd(name, kept);
     return taken ? 0 : (1 - tokens) / perSecond;
   }
 
-  /** Sets it anew, so that the map's order is about that of last use. */
-  #toEnd(name: string, kept: Kept): void {
-    this.#last += 1;
-    kept.place = this.#last;
-    this.#kept.delete(name);
-    this.#kept.set(name, kept);
-    if (this.#kept.size > MOST) this.#kept.delete(this.#kept.keys().next().value!);
+  #begin(name: string, full: Kept): Kept {
+    this.#kept.set(name, full);
+    if (this.#kept.size > MOST) this.#kept.delete(this.#kept.oldest()![0]);
+    return full;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type AccessProfile, HubError, type Logger, type ModelFile, toHubError } from '#kernel';
+import { type AccessProfile, HubError, type Logger, type ModelFile, RecentMap, toHubError } from '#kernel';
 import type { ModelInput } from '../generate/index.ts';
 import type { ModelMatter, Planner } from './planner/index.ts';
 
@@ -36,7 +36,7 @@ interface Slot {
   error: HubError | null;
 }
 
-/** Models kept compiled at once; the least recently asked for goes first. */
+/** Models kept compiled at once; one that was not asked for long goes first. */
 const MOST_PROFILES = 24;
 
 /**
@@ -48,7 +48,7 @@ export class Models {
   readonly #source: ModelSource;
   readonly #logger: Logger;
   readonly #layer: string;
-  readonly #slots = new Map<string, Slot>();
+  readonly #slots = new RecentMap<string, Slot>();
   #queue: Promise<void> = Promise.resolve();
 
   /** `layer` sets the models of several layers of one planner apart. */
@@ -62,8 +62,6 @@ export class Models {
   /** The model that serves this profile; waits for the first. Errors: SEMANTIC_MODEL_INVALID. */
   async of(profile: AccessProfile): Promise<Model> {
     const slot = this.#slots.get(profile.id) ?? this.#open(profile);
-    this.#slots.delete(profile.id);
-    this.#slots.set(profile.id, slot);
     if (slot.profile !== profile) {
       // The same rights over other tables: their columns are in the profile.
       slot.profile = profile;
@@ -86,11 +84,11 @@ export class Models {
 
   /** Tables, definitions or curated files have changed: resolves once every model that is in use follows. */
   async refresh(): Promise<void> {
-    await Promise.all([...this.#slots.values()].map((slot) => this.#compile(slot)));
+    await Promise.all([...this.#slots.entries()].map(([, slot]) => this.#compile(slot)));
   }
 
   status(): ModelStatus[] {
-    return [...this.#slots.values()].map(({ profile, current, compiling, error }) => ({
+    return [...this.#slots.entries()].map(([, { profile, current, compiling, error }]) => ({
       profile: profile.id,
       version: current?.version ?? null,
       state: compiling ? 'compiling' : error ? 'failed' : 'ready',
@@ -114,10 +112,10 @@ export class Models {
       error: null,
     };
     this.#slots.set(profile.id, slot);
-    for (const [id, oldest] of this.#slots) {
-      if (this.#slots.size <= MOST_PROFILES) break;
+    if (this.#slots.size > MOST_PROFILES) {
+      const [id, { current }] = this.#slots.oldest()!;
       this.#slots.delete(id);
-      if (oldest.current) this.#retire(oldest.current);
+      if (current) this.#retire(current);
     }
     void this.#compile(slot);
     return slot;
@@ -170,7 +168,7 @@ export class Models {
   /** What runs under the old model ends within its time limit; then it is let go, unless it has come back. */
   #retire(model: Pick<Model, 'key'>): void {
     setTimeout(() => {
-      if ([...this.#slots.values()].some(({ current }) => current?.key === model.key)) return;
+      if ([...this.#slots.entries()].some(([, { current }]) => current?.key === model.key)) return;
       this.#planner.call('forget', model.key).catch(() => {}); // it went with the thread
     }, RETIRE_MS).unref();
   }

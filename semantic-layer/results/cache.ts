@@ -1,11 +1,13 @@
-interface Entry<V> {
+import { RecentMap } from '#kernel';
+
+interface Sized<V> {
   readonly value: V;
   readonly bytes: number;
 }
 
-/** Least recently used values go first once all together are larger than `maxBytes`. */
+/** Values that were not used for long go first once all together are larger than `maxBytes`. */
 export class BoundedCache<V> {
-  readonly #entries = new Map<string, Entry<V>>();
+  readonly #kept = new RecentMap<string, Sized<V>>();
   readonly #maxBytes: number;
   #bytes = 0;
 
@@ -14,7 +16,7 @@ export class BoundedCache<V> {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#kept.size;
   }
 
   get bytes(): number {
@@ -22,11 +24,7 @@ export class BoundedCache<V> {
   }
 
   get(key: string): V | undefined {
-    const entry = this.#entries.get(key);
-    if (!entry) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    return entry.value;
+    return this.#kept.get(key)?.value;
   }
 
   /** `bytes`: of the value; a value that would take more than an eighth of the room is not kept. */
@@ -34,28 +32,25 @@ export class BoundedCache<V> {
     this.delete(key);
     const size = bytes + key.length * 2 + 200;
     if (size > this.#maxBytes / 8) return;
-    this.#entries.set(key, { value, bytes: size });
+    this.#kept.set(key, { value, bytes: size });
     this.#bytes += size;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= this.#maxBytes) break;
-      this.delete(oldest);
-    }
+    while (this.#bytes > this.#maxBytes) this.delete(this.#kept.oldest()![0]);
   }
 
-  /** The least recently used first. */
+  /** What was not used for longest first, about. */
   *entries(): Generator<[string, V]> {
-    for (const [key, { value }] of this.#entries) yield [key, value];
+    for (const [key, { value }] of this.#kept.entries()) yield [key, value];
   }
 
   delete(key: string): void {
-    const entry = this.#entries.get(key);
-    if (!entry) return;
-    this.#entries.delete(key);
-    this.#bytes -= entry.bytes;
+    const found = this.#kept.get(key);
+    if (!found) return;
+    this.#kept.delete(key);
+    this.#bytes -= found.bytes;
   }
 
   clear(): void {
-    this.#entries.clear();
+    this.#kept.clear();
     this.#bytes = 0;
   }
 }

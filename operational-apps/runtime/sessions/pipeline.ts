@@ -1,5 +1,6 @@
 import type { Connection, PoolClient, Submittable } from 'pg';
 import { serialize } from 'pg-protocol';
+import { RecentMap } from '#kernel';
 import { Outbox, type Param } from './outbox.ts';
 
 export interface Statement {
@@ -25,7 +26,7 @@ const MOST_KEPT = 200;
 
 interface Prepared {
   /** Text to name, in the order of last use. */
-  readonly names: Map<string, string>;
+  readonly names: RecentMap<string, string>;
   /** Names to be closed with the next batch. */
   stale: string[];
   next: number;
@@ -89,17 +90,14 @@ class Pipeline implements Submittable {
     let name = keep ? known.names.get(text) : '';
     if (name === undefined) {
       name = `bac${known.next++}`;
+      known.names.set(text, name);
       this.fresh.push(text);
       outbox.add(serialize.parse({ name, text, types: [] }));
     } else if (name === '') outbox.add(serialize.parse({ name, text, types: [] }));
-    if (keep) {
-      known.names.delete(text);
-      known.names.set(text, name);
-      if (known.names.size > MOST_KEPT) {
-        const [old, oldName] = known.names.entries().next().value!;
-        known.names.delete(old);
-        known.stale.push(oldName);
-      }
+    if (known.names.size > MOST_KEPT) {
+      const [old, oldName] = known.names.oldest()!;
+      known.names.delete(old);
+      known.stale.push(oldName);
     }
     outbox.bindAndExecute(name, values);
   }
@@ -146,14 +144,14 @@ function countOf(tag: string): number {
 export function forgetPrepared(client: PoolClient): void {
   const connection = (client as unknown as { connection: Connection }).connection;
   const known = preparedOf(connection);
-  known.stale.push(...known.names.values());
+  for (const [, name] of known.names.entries()) known.stale.push(name);
   known.names.clear();
 }
 
 function preparedOf(connection: Connection): Prepared {
   let known = prepared.get(connection);
   if (!known) {
-    known = { names: new Map(), stale: [], next: 1 };
+    known = { names: new RecentMap(), stale: [], next: 1 };
     prepared.set(connection, known);
   }
   return known;
