@@ -82,7 +82,8 @@ class Connection {
   /** Bytes of the answer's body still to come; null: its head is not whole yet. */
   #left: number | null = null;
   #kept: Buffer[] = [];
-  #keptBytes = 0;
+  /** Beginning of an answer that is skimmed: a text, since memory outside of the heap has the whole heap collected. */
+  #beginning = '';
 
   constructor(port: number, host: string, free: (connection: Connection) => void, gone: () => void) {
     this.#free = free;
@@ -136,23 +137,21 @@ class Connection {
       body = received.subarray(end + 4 - before);
     }
     this.#left -= body.length;
-    const room = this.#current?.skim ? SKIMMED_BYTES - this.#keptBytes : body.length;
-    if (room > 0) {
-      const kept = Buffer.from(body.subarray(0, room));
-      this.#kept.push(kept);
-      this.#keptBytes += kept.length;
-    }
+    if (!this.#current?.skim) this.#kept.push(Buffer.from(body));
+    else if (this.#beginning.length < SKIMMED_BYTES)
+      this.#beginning += body.toString('latin1', 0, SKIMMED_BYTES - this.#beginning.length);
     if (this.#left === 0) this.#done();
   }
 
   #done(): void {
-    const answer = { status: this.#status, text: Buffer.concat(this.#kept).toString('utf8') };
-    const { resolve } = this.#current!;
+    const { resolve, skim } = this.#current!;
+    const text = skim ? this.#beginning : Buffer.concat(this.#kept).toString('utf8');
+    const answer = { status: this.#status, text };
     this.#current = null;
     this.#head = '';
     this.#left = null;
     this.#kept = [];
-    this.#keptBytes = 0;
+    this.#beginning = '';
     this.#free(this);
     resolve(answer);
   }
