@@ -37,17 +37,23 @@ export async function runDoctor(options: DoctorOptions): Promise<{ ok: boolean }
   for (const check of checkModels(await options.model())) report(check);
   await ensureProbeTable(options.pool);
   const probe = await capturedProbe(options.registry);
-  if (probe?.state !== 'streaming') {
+  const trace = { type: 'check', name: 'trace' } as const;
+  if (!probe) {
     report({
-      type: 'check',
-      name: 'trace',
+      ...trace,
+      ok: true,
+      skipped: true,
+      message: `No row was followed: no source captures ${PROBE_SCHEMA}.${PROBE_TABLE} of the hub’s own database.`,
+      next: 'The demo and the first app bring such a source. What other sources wait for is in `bac status`; `bac verify SOURCE` compares their rows.',
+    });
+    return { ok };
+  }
+  if (probe.state !== 'streaming') {
+    report({
+      ...trace,
       ok: false,
-      message: probe
-        ? `The probe table ${probe.topic} is ${probe.state}, not streaming yet.`
-        : `No source captures ${PROBE_SCHEMA}.${PROBE_TABLE} of the hub’s own database, so no row can be followed.`,
-      next: probe
-        ? 'Try again when `bac status` shows it streaming.'
-        : `Capture the hub’s database with that table: bac connect add hub --url POSTGRES_URL --tables ${PROBE_SCHEMA}.${PROBE_TABLE}`,
+      message: `The probe table ${probe.topic} is ${probe.state}, not streaming yet.`,
+      next: 'Try again when `bac status` shows it streaming.',
     });
     return { ok };
   }

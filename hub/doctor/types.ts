@@ -2,6 +2,8 @@ export interface Check {
   readonly type: 'check';
   readonly name: string;
   readonly ok: boolean;
+  /** There was nothing to check: no fault, and no proof either. */
+  readonly skipped?: true;
   readonly message: string;
   readonly next?: string;
 }

@@ -8,7 +8,7 @@ import {
   rollupsOf,
 } from './answers.ts';
 import { hasLimit, restQuery, shown } from './asked.ts';
-import type { Asking } from './asking.ts';
+import type { Asking, Entered } from './asking.ts';
 import { finished } from './finished.ts';
 import { follow } from './live.ts';
 import { metaOf } from './meta.ts';
@@ -56,20 +56,21 @@ export function cubeApis(asking: Asking, { clock }: CubeOptions, cacheBytes: num
     asked: LoadRequest,
     signal: AbortSignal | undefined,
   ): Promise<LoadedAnswer> => {
-    const entered = await asking.enter(principal);
+    const found = await asking.enter(principal);
     const query = restQuery(asked.query);
     const fresh = asked.cache === 'no-cache' || asked.cache === 'must-revalidate';
-    const { model, params, planner } = entered;
     const rollups = asked.rollups ?? true;
-    const key = `${model.key} ${rollups ? '' : 'raw '}${JSON.stringify(params)} ${asked.queryType ?? ''} ${JSON.stringify(query)}`;
+    const keyOf = ({ model, params }: Entered): string =>
+      `${model.key} ${rollups ? '' : 'raw '}${JSON.stringify(params)} ${asked.queryType ?? ''} ${JSON.stringify(query)}`;
+    const key = keyOf(found);
     const known = fresh ? null : await answers.get(key);
     if (known) return known;
-    const plan = await asking.plan(planner, model.key, query, asked.queryType);
+    const { entered, plan } = await asking.planned(principal, found, query, asked.queryType);
     const defaultLimit = !hasLimit(query);
     const request = asking.request(principal, entered, { signal, fresh, rollups, defaultLimit });
     const ran = await asking.run(request, plan);
     const json = shown(() => finished(plan, ran));
-    return answers.finish(key, json, request, plan.ranges);
+    return answers.finish(entered === found ? key : keyOf(entered), json, request, plan.ranges);
   };
 
   return {

@@ -56,7 +56,7 @@ export class Asking {
   async enter(principal: Principal): Promise<Entered> {
     const profile = await this.#options.profileOf(principal);
     const { models, planner } = this.cube;
-    const model = await models.of(profile);
+    const model = await models.of(profile, principal);
     await this.#options.clock.current();
     return { model, profile, planner, params: profile.params(principal) };
   }
@@ -80,9 +80,27 @@ export class Asking {
     });
   }
 
-  /** Errors: what Cube refuses. */
-  async plan(planner: Planner, model: string, query: unknown, queryType: string | undefined): Promise<Plan> {
-    const plan = await this.plans.of(planner, model, query, queryType);
+  /**
+   * The question planned, and as whom it was entered then. What a model does not have may be in the next one, of a table
+   * that was added a moment ago: where that is being made it is waited for. Errors: what Cube refuses.
+   */
+  async planned(
+    principal: Principal,
+    entered: Entered,
+    query: unknown,
+    queryType?: string | undefined,
+  ): Promise<{ readonly entered: Entered; readonly plan: Plan }> {
+    const { planner, model, profile } = entered;
+    const plan = await this.plans.of(planner, model.key, query, queryType);
+    if (!('refused' in plan)) return { entered, plan };
+    if (await this.cube.models.follows(profile, model))
+      return this.planned(principal, await this.enter(principal), query, queryType);
+    throw failure(plan.refused, plan.status);
+  }
+
+  /** Planned with this model and no other. Errors: what Cube refuses. */
+  async plan(planner: Planner, model: string, query: unknown): Promise<Plan> {
+    const plan = await this.plans.of(planner, model, query, undefined);
     if ('refused' in plan) throw failure(plan.refused, plan.status);
     return plan;
   }
@@ -106,9 +124,9 @@ export class Asking {
   }
 
   #open(): Loaded {
-    const { logger, models, cacheDir = null } = this.#options;
+    const { logger, cacheDir = null } = this.#options;
     const planner = openPlanner(logger, (id, planned) => this.requests.runFor(id, planned), cacheDir);
-    const opened: Loaded = { planner, models: new Models(planner, models, logger, this.#layer), about: null };
+    const opened: Loaded = { planner, models: new Models(planner, this.#options, this.#layer), about: null };
     planner.about.then(
       (about) => {
         opened.about = about;

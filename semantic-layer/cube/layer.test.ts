@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { everythingProfile } from '#kernel';
 import { type TestClickHouse, testClickHouse } from '#tests/clickhouse';
 import type { Answer } from './answers.ts';
 import { HandClock, MODEL, person, SETUP, shopLayer } from './testing/shop.ts';
@@ -247,6 +248,45 @@ test('meta names what there is, and hides what is not public', async () => {
     description: 'What was sold.',
     aggType: 'sum',
   });
+});
+
+test('a table that comes is followed for who has asked before; a question for what is not there yet waits for it', async () => {
+  const withMeasure = (name: string) => [
+    {
+      ...MODEL[0]!,
+      content: MODEL[0]!.content.replace('measures: {', `measures: { ${name}: { type: 'count' },`),
+    },
+  ];
+  /** A profile is another object as soon as its tables are others, and its model is made of it. */
+  const profiles = ['first', 'second', 'third'].map((name) => ({
+    ...everythingProfile([]),
+    name,
+    params: () => ({ bac_tenant: '' }),
+  }));
+  let now = 0;
+  const other = shopLayer(engine.warehouse, clock, {
+    profileOf: () => Promise.resolve(profiles[now]!),
+    models: (profile) => Promise.resolve(withMeasure((profile as (typeof profiles)[number]).name)),
+  });
+  const names = () => other.status().models.map(({ version }) => version);
+  const ask = (name: string) => other.rest.load(all, { query: { measures: [`orders.${name}`] } }, undefined);
+  await ask('first');
+  const before = names();
+  now = 1;
+  await other.refresh();
+  expect(names()).not.toEqual(before);
+  expect((await ask('second')).status).toBe(200);
+  await expect(ask('first')).rejects.toMatchObject({ code: 'QUERY_INVALID' });
+  now = 2;
+  const [rest, port] = await Promise.all([
+    ask('third'),
+    other.load(all, { measures: ['orders.third'] }, { maxRows: 10 }),
+  ]);
+  expect(rest.status).toBe(200);
+  expect(port.rows).toHaveLength(1);
+  now = 1;
+  await expect(ask('nothing')).rejects.toMatchObject({ code: 'QUERY_INVALID' });
+  await other.close();
 });
 
 test('a new model takes over when it compiles; one that does not changes nothing but the status', async () => {

@@ -25,10 +25,14 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
     async load(principal, query, given: LoadSemanticOptions = {}) {
       const maxRows = Math.min(given.maxRows ?? DEFAULT_MAX_ROWS, HARD_MAX_ROWS);
       const { signal, rollups = true } = given;
-      const entered = await asking.enter(principal);
-      const request = asking.request(principal, entered, { signal, rollups });
       const bounded = { ...query, limit: Math.min(query.limit ?? maxRows + 1, maxRows + 1) };
-      const plan = await asking.plan(entered.planner, entered.model.key, bounded, 'multi');
+      const { entered, plan } = await asking.planned(
+        principal,
+        await asking.enter(principal),
+        bounded,
+        'multi',
+      );
+      const request = asking.request(principal, entered, { signal, rollups });
       const ran = await asking.run(request, plan);
       const transforms = plan.parts.map(({ transform }) => transform);
       const outcomes = ran.map(({ rows }) => rows);
@@ -44,8 +48,7 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
     },
 
     async sql(principal, query: SemanticQuery) {
-      const entered = await asking.enter(principal);
-      const plan = await asking.plan(entered.planner, entered.model.key, query, undefined);
+      const { entered, plan } = await asking.planned(principal, await asking.enter(principal), query);
       const { statement } = plan.parts[0]!;
       const request = asking.request(principal, entered, {});
       return asking.requests.explain(request, statement.query, statement.values);
@@ -59,8 +62,8 @@ export function createCubeLayer(options: CubeOptions): CubeLayer {
 
     async rollupsFor(profile, query) {
       const { models, planner } = asking.cube;
-      const { key } = await models.of(profile);
-      const plan = await asking.plan(planner, key, query, undefined);
+      const { key } = await models.of(profile, null);
+      const plan = await asking.plan(planner, key, query);
       return (plan.parts[0]!.statement.preAggregations ?? []).flatMap((one) => {
         if ('failed' in one) throw new HubError('SEMANTIC_FAILED', one.failed);
         return 'load' in one ? [boundTo(one)] : [];

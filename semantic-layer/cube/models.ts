@@ -1,4 +1,12 @@
-import { type AccessProfile, HubError, type Logger, type ModelFile, RecentMap, toHubError } from '#kernel';
+import {
+  type AccessProfile,
+  HubError,
+  type Logger,
+  type ModelFile,
+  type Principal,
+  RecentMap,
+  toHubError,
+} from '#kernel';
 import type { ModelInput } from '../generate/index.ts';
 import type { ModelMatter, Planner } from './planner/index.ts';
 
@@ -28,6 +36,8 @@ export interface Model {
 
 interface Slot {
   profile: AccessProfile;
+  /** Somebody whose profile it is; null: nobody in particular. */
+  principal: Principal | null;
   current: Model | null;
   /** The newest compile, under way or over; settles always. */
   work: Promise<void>;
@@ -39,6 +49,13 @@ interface Slot {
 /** Models kept compiled at once; one that was not asked for long goes first. */
 const MOST_PROFILES = 24;
 
+export interface ModelsOptions {
+  readonly models: ModelSource;
+  /** What a principal may see now. */
+  readonly profileOf: (principal: Principal) => Promise<AccessProfile>;
+  readonly logger: Logger;
+}
+
 /**
  * One compiled model per access profile. When tables or definitions change, each is made anew beside the one that
  * serves, which goes on until the new one is ready; one that does not compile changes nothing but the status.
@@ -46,22 +63,25 @@ const MOST_PROFILES = 24;
 export class Models {
   readonly #planner: Planner;
   readonly #source: ModelSource;
+  readonly #profileOf: ModelsOptions['profileOf'];
   readonly #logger: Logger;
   readonly #layer: string;
   readonly #slots = new RecentMap<string, Slot>();
   #queue: Promise<void> = Promise.resolve();
 
   /** `layer` sets the models of several layers of one planner apart. */
-  constructor(planner: Planner, source: ModelSource, logger: Logger, layer: string) {
+  constructor(planner: Planner, { models, profileOf, logger }: ModelsOptions, layer: string) {
     this.#planner = planner;
-    this.#source = source;
+    this.#source = models;
+    this.#profileOf = profileOf;
     this.#logger = logger;
     this.#layer = layer;
   }
 
-  /** The model that serves this profile; waits for the first. Errors: SEMANTIC_MODEL_INVALID. */
-  async of(profile: AccessProfile): Promise<Model> {
+  /** The model that serves this profile, of `principal`; waits for the first. Errors: SEMANTIC_MODEL_INVALID. */
+  async of(profile: AccessProfile, principal: Principal | null): Promise<Model> {
     const slot = this.#slots.get(profile.id) ?? this.#open(profile);
+    slot.principal = principal ?? slot.principal;
     if (slot.profile !== profile) {
       // The same rights over other tables: their columns are in the profile.
       slot.profile = profile;
@@ -70,6 +90,14 @@ export class Models {
     if (!slot.current) await slot.work;
     if (slot.current) return slot.current;
     throw slot.error ?? invalid('no model');
+  }
+
+  /** True once another model than `known` serves this profile: waits for one that is being made, and for no other. */
+  async follows(profile: AccessProfile, known: Model): Promise<boolean> {
+    const slot = this.#slots.get(profile.id);
+    if (!slot?.compiling) return false;
+    await slot.work;
+    return slot.current !== null && slot.current !== known;
   }
 
   /**
@@ -84,7 +112,14 @@ export class Models {
 
   /** Tables, definitions or curated files have changed: resolves once every model that is in use follows. */
   async refresh(): Promise<void> {
-    await Promise.all([...this.#slots.entries()].map(([, slot]) => this.#compile(slot)));
+    await Promise.all(
+      [...this.#slots.entries()].map(async ([id, slot]) => {
+        // Columns of tables that were not there before are in the profile of today.
+        const renewed = slot.principal && (await this.#profileOf(slot.principal).catch(() => null));
+        if (renewed?.id === id) slot.profile = renewed;
+        await this.#compile(slot);
+      }),
+    );
   }
 
   status(): ModelStatus[] {
@@ -105,6 +140,7 @@ export class Models {
   #open(profile: AccessProfile): Slot {
     const slot: Slot = {
       profile,
+      principal: null,
       current: null,
       work: Promise.resolve(),
       compiling: false,

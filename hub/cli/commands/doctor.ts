@@ -39,7 +39,8 @@ export const doctorCommand = (): Command =>
   });
 
 function line(finding: Finding): string {
-  const mark = finding.ok ? paint(32, 'ok  ') : paint(31, 'FAIL');
+  const skipped = finding.type === 'check' && finding.skipped;
+  const mark = skipped ? paint(33, 'skip') : finding.ok ? paint(32, 'ok  ') : paint(31, 'FAIL');
   const text =
     finding.type === 'hop'
       ? `${finding.name.padEnd(38)} ${`+${finding.ms} ms`.padStart(11)} ${`${finding.totalMs} ms`.padStart(11)}${finding.message ? `  ${finding.message}` : ''}`
