@@ -31,6 +31,35 @@ test('snapshot and every kind of change arrive', async () => {
   await converges(at, app, 'item', ['id']);
 });
 
+test.each([
+  ['all tables', undefined],
+  ['one of them', ['item']],
+])(
+  'a user without rights streams %s from a publication of all that somebody else has made',
+  async (_, tables) => {
+    await using at = await world();
+    const { app } = at;
+    await app.query(`CREATE TABLE item (id int PRIMARY KEY, name text); CREATE TABLE other (id int PRIMARY KEY);
+    CREATE TABLE keyless (x int); INSERT INTO item VALUES (1, 'before');
+    CREATE PUBLICATION bac_shop FOR ALL TABLES WITH (publish_via_partition_root = true);
+    CREATE ROLE reader LOGIN REPLICATION PASSWORD 'x'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO reader`);
+    await at.capture().start();
+    const url = at.url('shop').replace(/\/\/[^@]*@/, '//reader:x@');
+    await addSource(at.pool, at.log, { name: 'shop', kind: 'postgres', url, tables });
+    await streams(at, 'item');
+    await app.query(`INSERT INTO other VALUES (1); INSERT INTO keyless VALUES (1); INSERT INTO item VALUES (2, 'after');
+    UPDATE item SET name = 'changed' WHERE id = 1; CREATE TABLE later (id int PRIMARY KEY, name text)`);
+    await app.query("INSERT INTO later VALUES (1, 'a')");
+    await converges(at, app, 'item', ['id']);
+    if (tables) expect(await at.log.topics('shop.public.other')).toEqual([]);
+    else for (const name of ['other', 'later']) await converges(at, app, name, ['id']);
+    await app.query("UPDATE later SET name = 'b'; DELETE FROM item WHERE id = 2");
+    await converges(at, app, 'item', ['id']);
+    if (!tables) await converges(at, app, 'later', ['id']);
+  },
+);
+
 test('what a source is at is told when it changes, not by the clock', async () => {
   await using at = await world();
   await at.app.query('CREATE TABLE item (id int PRIMARY KEY)');

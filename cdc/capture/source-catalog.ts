@@ -4,15 +4,11 @@ import {
   ensurePublication,
   type Publication,
   publicationsOf,
+  publishedTables,
   slotNameOf,
   slotStatus,
 } from '../slots/index.ts';
 import type { SourceClient } from './source-client.ts';
-
-/** Not pg_publication_tables: that waits for locked tables. */
-const PUBLISHED_SQL = `SELECT n.nspname AS schema, c.relname AS table FROM pg_publication p
-  JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid
-  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1`;
 
 export interface SourceCatalogOptions {
   readonly source: string;
@@ -75,8 +71,8 @@ export class SourceCatalog {
     const { client, source, wanted, refuses } = this.#options;
     const { changes } = publicationsOf(source);
     const added = await client.use(async (connection) => {
-      const { rows } = await connection.query<{ schema: string; table: string }>(PUBLISHED_SQL, [changes]);
-      this.#published = new Set(rows.map(tableKey));
+      const before = await publishedTables(connection, changes);
+      this.#published = new Set([...before.listed, ...before.covered].map(tableKey));
       const chosen =
         wanted || refuses
           ? (await introspectTables(connection, source))
@@ -89,10 +85,8 @@ export class SourceCatalog {
       const slot = late && (await slotStatus(connection, slotNameOf(source), client.profile)).exists;
       this.#publication = await ensurePublication(connection, source, chosen, client.profile);
       if (!slot) return [];
-      const { rows: now } = await connection.query<{ schema: string; table: string }>(PUBLISHED_SQL, [
-        changes,
-      ]);
-      return now.filter((table) => !this.#published.has(tableKey(table)));
+      const { listed } = await publishedTables(connection, changes);
+      return listed.filter((table) => !this.#published.has(tableKey(table)));
     });
     await client.published(added);
   }

@@ -1,11 +1,7 @@
 import type pg from 'pg';
 import { pgIdent, pgLiteral, pgTable, tableKey, userError } from '#kernel';
 import { introspectTables, type SourceProfile } from '../catalog/index.ts';
-
-interface TableName {
-  readonly schema: string;
-  readonly table: string;
-}
+import { publishedTables, type TableName } from './published.ts';
 
 export interface Publication {
   /** What to name in `publication_names` of START_REPLICATION. */
@@ -32,7 +28,8 @@ export const publicationsOf = (source: string): { readonly changes: string; read
  * the reader then snapshots the table and calls this again.
  *
  * `tables` that cannot be captured are left out. A publication that already fits is not touched, so a
- * user without the right to alter it can work with one made by somebody else.
+ * user without the right to alter it can work with one made by somebody else: also with one of whole schemas or of
+ * all tables, which is then the choice of who made it.
  * Errors: SOURCE_PUBLICATION_RIGHT (user) with the statement to run.
  */
 export async function ensurePublication(
@@ -107,15 +104,10 @@ async function alignTables(
   name: string,
   wanted: ReadonlyMap<string, TableName>,
 ): Promise<TableName[]> {
-  const { rows } = await client.query<TableName>(
-    `SELECT n.nspname AS schema, c.relname AS table FROM pg_publication p
-     JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid
-     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1`,
-    [name],
-  );
-  const present = new Set(rows.map(tableKey));
+  const { listed, covered } = await publishedTables(client, name);
+  const present = new Set([...listed, ...covered].map(tableKey));
   const added = [...wanted].filter(([key]) => !present.has(key)).map(([, table]) => table);
-  const removed = rows.filter((row) => !wanted.has(tableKey(row)));
+  const removed = listed.filter((row) => !wanted.has(tableKey(row)));
   return [...(await alter(client, name, 'DROP', removed)), ...(await alter(client, name, 'ADD', added))];
 }
 

@@ -84,6 +84,20 @@ describe('ensurePublication', () => {
     });
     // One that fits already needs no right.
     expect(await ensurePublication(other, 'o', table, profile)).toMatchObject({ names: ['bac_o'] });
+    // Also one of whole schemas, or of all tables; a partitioned table only where changes come as its own.
+    const both = [...table, { schema: 'own', table: 'parts' }];
+    await owner.query('CREATE TABLE own.parts (id int PRIMARY KEY) PARTITION BY HASH (id)');
+    for (const [name, scope] of [
+      ['schemas', 'FOR TABLES IN SCHEMA own'],
+      ['all', 'FOR ALL TABLES'],
+    ] as const) {
+      await client.query(`CREATE PUBLICATION bac_${name} ${scope}`);
+      expect((await ensurePublication(other, name, table, profile)).pending).toEqual([]);
+      await expect(ensurePublication(other, name, both, profile)).rejects.toThrow();
+      await client.query(`ALTER PUBLICATION bac_${name} SET (publish_via_partition_root = true)`);
+      expect((await ensurePublication(other, name, both, profile)).pending).toEqual([]);
+      await client.query(`DROP PUBLICATION bac_${name}`);
+    }
     await owner.end();
     await other.end();
     await dropPublication(client, 'o');
