@@ -8,7 +8,7 @@ export interface TableName {
 export interface Published {
   /** Tables named one by one. */
   readonly listed: readonly TableName[];
-  /** Those of a publication that an administrator has made of all tables, or of whole schemas. */
+  /** Those of a publication that an administrator has made of all tables, or of whole schemas, if it tells all changes. */
   readonly covered: readonly TableName[];
 }
 
@@ -37,7 +37,7 @@ export async function publishedTables(client: pg.ClientBase, name: string): Prom
     `SELECT n.nspname AS schema, c.relname AS table FROM pg_publication p
      JOIN pg_class c ON c.relpersistence = 'p' AND (c.relkind = 'r' ${root})
      JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE p.pubname = $1 AND (p.puballtables ${inSchema})
+     WHERE p.pubname = $1 AND (p.puballtables ${inSchema}) AND p.pubinsert AND p.pubupdate AND p.pubdelete
        AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'`,
     [name],
   );

@@ -96,6 +96,9 @@ describe('ensurePublication', () => {
       await expect(ensurePublication(other, name, both, profile)).rejects.toThrow();
       await client.query(`ALTER PUBLICATION bac_${name} SET (publish_via_partition_root = true)`);
       expect((await ensurePublication(other, name, both, profile)).pending).toEqual([]);
+      // One that keeps changes to itself is none to rely on.
+      await client.query(`ALTER PUBLICATION bac_${name} SET (publish = 'insert')`);
+      await expect(ensurePublication(other, name, both, profile)).rejects.toThrow();
       await client.query(`DROP PUBLICATION bac_${name}`);
     }
     await owner.end();

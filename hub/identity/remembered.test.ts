@@ -4,6 +4,19 @@ import { RememberedKeys } from './remembered.ts';
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+/** A key whose looks the test answers. */
+function watched(now: () => number) {
+  const looks: PromiseWithResolvers<Principal | null>[] = [];
+  const keys = new RememberedKeys(now);
+  const ask = () =>
+    keys.key('a', () => {
+      const look = Promise.withResolvers<Principal | null>();
+      looks.push(look);
+      return look.promise;
+    });
+  return { keys, looks, ask };
+}
+
 test('a key that was found good is looked up once a second, and after a change at once', async () => {
   let now = 0;
   let asked = 0;
@@ -31,14 +44,7 @@ test('a key that was found good is looked up once a second, and after a change a
 
 test('a key in use is looked up beside, once for all who ask; a refusal counts at once, a failure when its time is over', async () => {
   let now = 0;
-  const looks: PromiseWithResolvers<Principal | null>[] = [];
-  const keys = new RememberedKeys(() => now);
-  const ask = () =>
-    keys.key('a', () => {
-      const look = Promise.withResolvers<Principal | null>();
-      looks.push(look);
-      return look.promise;
-    });
+  const { looks, ask } = watched(() => now);
   const first = [ask(), ask()];
   expect(looks).toHaveLength(1);
   looks[0]!.resolve(systemPrincipal('x'));
@@ -73,14 +79,7 @@ test('a key in use is looked up beside, once for all who ask; a refusal counts a
 
 test('what is forgotten during a look is looked up anew, and the look before counts for nobody who asks later', async () => {
   let now = 0;
-  const looks: PromiseWithResolvers<Principal | null>[] = [];
-  const keys = new RememberedKeys(() => now);
-  const ask = () =>
-    keys.key('a', () => {
-      const look = Promise.withResolvers<Principal | null>();
-      looks.push(look);
-      return look.promise;
-    });
+  const { keys, looks, ask } = watched(() => now);
   const before = ask();
   keys.forget();
   const after = ask();
