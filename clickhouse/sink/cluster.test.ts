@@ -84,6 +84,12 @@ test('a table of two shards: snapshot, changes, new shapes, history, truncate, a
   const wanted = (id: number) => ({ id, amount: id < 200 ? 2 : id < 250 ? 1 : 3, note: `note ${id}` });
   const ids = [...Array(250).keys(), ...Array.from({ length: 200 }, (_, n) => 300 + n)];
   expect(await world.rows(schema, 'id, amount, note')).toEqual(ids.map(wanted));
+  for (const { warehouse } of cluster.engines)
+    expect(
+      await warehouse.query(
+        "SELECT table, expr FROM system.data_skipping_indices WHERE table LIKE 'orders\\_\\_%' ORDER BY table",
+      ),
+    ).toEqual(['orders__g1', 'orders__history__local'].map((table) => ({ table, expr: '_committed_at' })));
 
   // A column gets NULL, one is added with a value for older rows, one is renamed.
   const next = orders({

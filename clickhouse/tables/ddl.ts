@@ -41,8 +41,6 @@ function sortingKey(schema: TableSchema): { primary: string; order: string } {
   return { primary: names.join(', '), order: [...names, ...exact].join(', ') };
 }
 
-const SETTINGS = 'allow_nullable_key = 1';
-
 const commentClause = (comment: string): string => (comment === '' ? '' : ` COMMENT ${chLiteral(comment)}`);
 
 const columnLines = (columns: AppliedTable['columns']): string[] =>
@@ -87,7 +85,7 @@ export function createTable(
     `ENGINE = ${layout.engine('_version', '_deleted')}`,
     `PRIMARY KEY (${primary})`,
     `ORDER BY (${order})`,
-    `SETTINGS ${SETTINGS}`,
+    layout.settings,
     `COMMENT ${chLiteral(comment.table)}`,
   ].join('\n');
 }
@@ -119,7 +117,7 @@ export function createHistory(
     `ENGINE = ${layout.engine()}`,
     `PRIMARY KEY (${primary})`,
     `ORDER BY (${order}, _version, _deleted)`,
-    `SETTINGS ${SETTINGS}`,
+    layout.settings,
     `COMMENT ${chLiteral(comment.table)}`,
   ].join('\n');
 }

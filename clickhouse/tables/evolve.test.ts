@@ -3,12 +3,23 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Column, TableSchema, Warehouse } from '#kernel';
 import { type TestClickHouse, testClickHouse } from '#tests/clickhouse';
 import { column, scalar, tableSchema } from '../sink/testing/events.ts';
-import { createDatabase, createTable, evolve, planEvolution, readTable, wantedColumns } from './index.ts';
+import {
+  createDatabase,
+  createTable,
+  evolve,
+  type Layout,
+  makingLayout,
+  planEvolution,
+  readTable,
+  wantedColumns,
+} from './index.ts';
 
 let clickhouse: TestClickHouse;
+let layout: Layout;
 beforeAll(async () => {
   clickhouse = await testClickHouse();
   await clickhouse.warehouse.command(createDatabase('shop'));
+  layout = await makingLayout(clickhouse.warehouse);
 });
 afterAll(() => clickhouse[Symbol.asyncDispose]());
 
@@ -75,7 +86,7 @@ test(`any sequence of shapes, interrupted anywhere, ends in the wanted one (seed
         run += 1;
         const table = `t${run}`;
         const versions = shapes.map((items, index) => schemaOf(table, index + 1, items));
-        await warehouse.command(createTable(versions[0]!, 1));
+        await warehouse.command(createTable(versions[0]!, 1, table, layout));
         await warehouse.command(`INSERT INTO shop.${table} (id) VALUES (1)`);
         for (const schema of versions.slice(1)) {
           const read = () => readTable(warehouse, 'shop', table);

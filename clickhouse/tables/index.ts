@@ -6,6 +6,7 @@ export {
   historyName,
   type Layout,
   layoutOf,
+  makingLayout,
   onAll,
   shardsOf,
   singleServer,

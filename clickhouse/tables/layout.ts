@@ -14,6 +14,8 @@ export interface Layout {
   /** Name of the table that holds the rows of a live table. */
   readonly stored: (table: string, generation: number) => string;
   readonly storedHistory: (table: string) => string;
+  /** SETTINGS clause of a table that holds rows. */
+  readonly settings: string;
   /** Settings of statements with an ON CLUSTER clause. */
   readonly ddl: Readonly<Record<string, string | number>>;
   /** Settings of an ALTER. */
@@ -30,6 +32,7 @@ export const singleServer: Layout = {
   engine: (...args) => (args.length === 0 ? 'ReplacingMergeTree' : `ReplacingMergeTree(${args.join(', ')})`),
   stored: (table) => table,
   storedHistory: historyName,
+  settings: 'SETTINGS allow_nullable_key = 1',
   ddl: {},
   alter: { alter_sync: 2, mutations_sync: 2 },
 };
@@ -46,6 +49,7 @@ export const clusterLayout = (cluster: Pick<WarehouseCluster, 'name' | 'replicat
       : singleServer.engine(...args),
   stored: asideName,
   storedHistory: (table) => `${table}__history__local`,
+  settings: singleServer.settings,
   // A server that is down does the statement when it is back. Nothing waits for it: what matters is
   // looked up afterwards, shard by shard.
   ddl: { distributed_ddl_task_timeout: 30, distributed_ddl_output_mode: 'null_status_on_timeout' },
@@ -55,6 +59,26 @@ export const clusterLayout = (cluster: Pick<WarehouseCluster, 'name' | 'replicat
 
 export const layoutOf = ({ cluster }: Warehouse): Layout =>
   cluster === undefined ? singleServer : clusterLayout(cluster);
+
+const TIME_INDEXES = 'add_minmax_index_for_temporal_columns';
+
+/**
+ * The layout for making a table: with what its servers can do. Where all of them know the setting, each column of times
+ * that is never NULL has a minmax index, which ClickHouse keeps true through every ALTER: a question about a month of a
+ * table reads that month, and exactly so with FINAL. A server that is down may not know it.
+ */
+export async function makingLayout(warehouse: Warehouse): Promise<Layout> {
+  const layout = layoutOf(warehouse);
+  const name = warehouse.cluster === undefined ? null : chLiteral(warehouse.cluster.name);
+  const known =
+    name === null ? 'system.merge_tree_settings' : `clusterAllReplicas(${name}, system.merge_tree_settings)`;
+  const servers = name === null ? '1' : `(SELECT count() FROM system.clusters WHERE cluster = ${name})`;
+  const [all] = await warehouse.query<{ able: number }>(
+    `SELECT count() = ${servers} AS able FROM ${known} WHERE name = '${TIME_INDEXES}'`,
+    { settings: { skip_unavailable_shards: 1 } },
+  );
+  return all?.able === 1 ? { ...layout, settings: `${layout.settings}, ${TIME_INDEXES} = 1` } : layout;
+}
 
 /** The servers that hold the parts of a table: one on one server, else one per shard. */
 export const shardsOf = async (warehouse: Warehouse): Promise<readonly Warehouse[]> =>

@@ -1,6 +1,6 @@
 import { chTable, HubError, type TableSchema, type Warehouse, warehouseTableOf } from '#kernel';
 import { commentOf, createDatabase, createHistory, createReader, createTable } from './ddl.ts';
-import { asideName, historyName, layoutOf, onAll, shardsOf } from './layout.ts';
+import { asideName, historyName, layoutOf, makingLayout, onAll, shardsOf } from './layout.ts';
 import type { AppliedTable } from './model.ts';
 import { readStored, readTable } from './state.ts';
 
@@ -16,7 +16,7 @@ export async function createAside(
   schema: TableSchema,
   generation: number,
 ): Promise<void> {
-  const layout = layoutOf(warehouse);
+  const layout = await makingLayout(warehouse);
   const { database, table } = warehouseTableOf(schema);
   const aside = asideName(table, generation);
   const shards = await shardsOf(warehouse);
@@ -101,7 +101,8 @@ export async function coverShards(
   for (const shard of added) {
     if ((await readStored(shard, true, applied.database, applied.stored)) !== null) continue;
     const { generation, stored, shards } = applied;
-    await onAll(warehouse, createTable(schema, generation, stored, layoutOf(warehouse), shards));
+    const layout = await makingLayout(warehouse);
+    await onAll(warehouse, createTable(schema, generation, stored, layout, shards));
     return;
   }
 }
@@ -112,7 +113,7 @@ export async function ensureHistory(
   schema: TableSchema,
   generation: number,
 ): Promise<AppliedTable | null> {
-  const layout = layoutOf(warehouse);
+  const layout = await makingLayout(warehouse);
   const { database, table } = warehouseTableOf(schema);
   const shards = await shardsOf(warehouse);
   await onAll(warehouse, createHistory(schema, generation, layout, shards.length));

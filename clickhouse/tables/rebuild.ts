@@ -1,5 +1,6 @@
 import { chIdent, chLiteral, chTable, type TableSchema, type Warehouse } from '#kernel';
 import { createTable, dropTable } from './ddl.ts';
+import { makingLayout } from './layout.ts';
 import { type AppliedTable, isNullable, SYSTEM_COLUMNS, wantedColumns } from './model.ts';
 
 /**
@@ -31,7 +32,8 @@ export async function rebuild(
   const fill = (to: string, from: string): string =>
     `INSERT INTO ${to} (${names.join(', ')}) SELECT ${values.join(', ')} FROM ${from}`;
   await warehouse.command(dropTable(applied.database, beside));
-  await warehouse.command(createTable(shape, applied.generation, beside));
+  const layout = await makingLayout(warehouse);
+  await warehouse.command(createTable(shape, applied.generation, beside, layout));
   await warehouse.command(fill(copy, live));
   await warehouse.command(`EXCHANGE TABLES ${live} AND ${copy}`);
   await warehouse.command(fill(live, copy));
