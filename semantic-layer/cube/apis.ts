@@ -46,8 +46,12 @@ export function cubeApis(asking: Asking, { clock }: CubeOptions, cacheBytes: num
   };
 
   const ofCube = async (principal: Principal, query: unknown, what: 'sql' | 'dryRun'): Promise<Answer> => {
-    const { planner, model } = await asking.enter(principal);
-    const { message, status } = await planner.call('ask', model.key, what, restQuery(query));
+    const asked = restQuery(query);
+    const { message, status } = await asking.ofModel(
+      principal,
+      ({ planner, model }) => planner.call('ask', model.key, what, asked),
+      (answer) => answer.status >= 400,
+    );
     return plain(status, message);
   };
 
@@ -86,10 +90,18 @@ export function cubeApis(asking: Asking, { clock }: CubeOptions, cacheBytes: num
     },
 
     async graphql(principal, question, signal, { rollups = true } = {}) {
-      const entered = await asking.enter(principal);
-      const request = asking.request(principal, entered, { signal, rollups, defaultLimit: true });
-      const answer = await asking.requests.serving(request, () =>
-        entered.planner.call('graphql', entered.model.key, request.id, question),
+      const { answer, request } = await asking.ofModel(
+        principal,
+        async (entered) => {
+          const { planner, model } = entered;
+          const request = asking.request(principal, entered, { signal, rollups, defaultLimit: true });
+          const answer = await asking.requests.serving(request, () =>
+            planner.call('graphql', model.key, request.id, question),
+          );
+          return { answer, request };
+        },
+        // Not of the model's schema: nothing ran.
+        ({ answer }) => answer.data === undefined,
       );
       const { outcomes, truncated } = request;
       const extensions = {

@@ -98,6 +98,23 @@ export class Asking {
     throw failure(plan.refused, plan.status);
   }
 
+  /**
+   * What `ask` gives of the principal's model; where it is `refused` while another model is being made, of that one: see
+   * `planned`.
+   */
+  async ofModel<T>(
+    principal: Principal,
+    ask: (entered: Entered) => Promise<T>,
+    refused: (answer: T) => boolean,
+  ): Promise<T> {
+    for (;;) {
+      const entered = await this.enter(principal);
+      const answer = await ask(entered);
+      if (!refused(answer)) return answer;
+      if (!(await this.cube.models.follows(entered.profile, entered.model))) return answer;
+    }
+  }
+
   /** Planned with this model and no other. Errors: what Cube refuses. */
   async plan(planner: Planner, model: string, query: unknown): Promise<Plan> {
     const plan = await this.plans.of(planner, model, query, undefined);

@@ -278,12 +278,18 @@ test('a table that comes is followed for who has asked before; a question for wh
   expect((await ask('second')).status).toBe(200);
   await expect(ask('first')).rejects.toMatchObject({ code: 'QUERY_INVALID' });
   now = 2;
-  const [rest, port] = await Promise.all([
+  const third = { measures: ['orders.third'] };
+  const [rest, port, ...others] = await Promise.all([
     ask('third'),
-    other.load(all, { measures: ['orders.third'] }, { maxRows: 10 }),
+    other.load(all, third, { maxRows: 10 }),
+    other.rest.sql(all, third),
+    other.rest.dryRun(all, third),
+    other.graphql(all, { query: '{ cube { orders { third } } }' }),
   ]);
   expect(rest.status).toBe(200);
   expect(port.rows).toHaveLength(1);
+  expect(others.map(({ status }) => status)).toEqual([200, 200, 200]);
+  expect(body(others[2]!)).toMatchObject({ data: { cube: [{ orders: { third: 3 } }] } });
   now = 1;
   await expect(ask('nothing')).rejects.toMatchObject({ code: 'QUERY_INVALID' });
   await other.close();
