@@ -14,6 +14,8 @@ export interface Sizes {
 
 /** How long sizes are believed: tables grow slowly against limits meant for whole questions. */
 const KEPT_MS = 10_000;
+/** So long while they are read anew, so that in steady use no question waits for that. */
+const KEPT_MEANWHILE_MS = 20_000;
 const QUERY = `SELECT t.database AS database, t.name AS name, toString(t.total_rows) AS rows, toString(p.bytes) AS bytes
 FROM system.tables AS t
 LEFT JOIN (SELECT database, table, sum(data_uncompressed_bytes) AS bytes FROM system.parts WHERE active GROUP BY database, table) AS p
@@ -45,11 +47,13 @@ export function createSizes(warehouse: Warehouse): Sizes {
 
   return {
     async boundOf(sql) {
-      if (performance.now() - readAt > KEPT_MS) {
+      const age = performance.now() - readAt;
+      if (age > KEPT_MS) {
         reading ??= read().finally(() => {
           reading = null;
         });
-        await reading;
+        reading.catch(() => {}); // told to whoever waits
+        if (age > KEPT_MEANWHILE_MS) await reading;
       }
       let [rows, bytes, named] = [0, 0, 0];
       for (const [name, size] of known) {

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { userError } from '#kernel';
 import { columns } from '../../status/index.ts';
+import type { HubClient } from '../client.ts';
 import { connect, type HubOptions, withHub } from '../context.ts';
 import { note, print, printJson } from '../output.ts';
 
@@ -30,14 +31,12 @@ export const queryCommand = (): Command =>
     const { rollups } = options;
     const hub = connect(options);
     if (options.json) {
-      const answer = await hub.post<object>('/cubejs-api/v1/load', { query, rollups });
+      const answer = await toldWhy(hub, hub.post<object>('/cubejs-api/v1/load', { query, rollups }));
       printJson(answer);
       return;
     }
-    const answer = await hub.post<Answer>('/cubejs-api/v1/load', {
-      query: { ...query, responseFormat: 'compact' },
-      rollups,
-    });
+    const compact = { ...query, responseFormat: 'compact' };
+    const answer = await toldWhy(hub, hub.post<Answer>('/cubejs-api/v1/load', { query: compact, rollups }));
     const { members, dataset } = answer.data;
     // `cube.time` beside `cube.time.day` says the same once more.
     const shown = members.flatMap((member, index) =>
@@ -59,6 +58,26 @@ export const queryCommand = (): Command =>
       `${dataset.length} rows from ${answer.tables.join(', ')}${through}, complete up to ${upTo}${answer.cached ? ' (cached)' : ''}.${more}`,
     );
   });
+
+const PATIENCE_MS = 1500;
+
+/** Says on standard error what a question waits for, if it has to. */
+async function toldWhy<T>(hub: HubClient, answer: Promise<T>): Promise<T> {
+  const waiting = setTimeout(() => {
+    hub.get<{ models: readonly { state: string }[] }>('/api/v1/semantic').then(
+      ({ models }) => {
+        const ready = models.some(({ state }) => state === 'ready');
+        note(ready ? 'Still asking ...' : 'The model is being compiled, as once after every start ...');
+      },
+      () => note('Still asking ...'), // who is bound to a tenant is not told of models
+    );
+  }, PATIENCE_MS);
+  try {
+    return await answer;
+  } finally {
+    clearTimeout(waiting);
+  }
+}
 
 function parse(text: string): Record<string, unknown> {
   try {
