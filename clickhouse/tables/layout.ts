@@ -65,19 +65,20 @@ const TIME_INDEXES = 'add_minmax_index_for_temporal_columns';
 /**
  * The layout for making a table: with what its servers can do. Where all of them know the setting, each column of times
  * that is never NULL has a minmax index, which ClickHouse keeps true through every ALTER: a question about a month of a
- * table reads that month, and exactly so with FINAL. A server that is down may not know it.
+ * table reads that month, and exactly so with FINAL. One replica of each shard is asked: they have one version.
  */
 export async function makingLayout(warehouse: Warehouse): Promise<Layout> {
   const layout = layoutOf(warehouse);
-  const name = warehouse.cluster === undefined ? null : chLiteral(warehouse.cluster.name);
-  const known =
-    name === null ? 'system.merge_tree_settings' : `clusterAllReplicas(${name}, system.merge_tree_settings)`;
-  const servers = name === null ? '1' : `(SELECT count() FROM system.clusters WHERE cluster = ${name})`;
-  const [all] = await warehouse.query<{ able: number }>(
-    `SELECT count() = ${servers} AS able FROM ${known} WHERE name = '${TIME_INDEXES}'`,
-    { settings: { skip_unavailable_shards: 1 } },
-  );
-  return all?.able === 1 ? { ...layout, settings: `${layout.settings}, ${TIME_INDEXES} = 1` } : layout;
+  const servers = await shardsOf(warehouse);
+  const able = await Promise.all(servers.map(knowsTimeIndexes));
+  return able.includes(false) ? layout : { ...layout, settings: `${layout.settings}, ${TIME_INDEXES} = 1` };
+}
+
+async function knowsTimeIndexes(server: Warehouse): Promise<boolean> {
+  const found = await server.query('SELECT 1 FROM system.merge_tree_settings WHERE name = {name:String}', {
+    params: { name: TIME_INDEXES },
+  });
+  return found.length > 0;
 }
 
 /** The servers that hold the parts of a table: one on one server, else one per shard. */
