@@ -1,5 +1,8 @@
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { ConnectionLost, warehouseError } from './errors.ts';
+import { requestWithoutPause } from './no-pause.ts';
+
+requestWithoutPause();
 
 export type Client = ReturnType<typeof createClient>;
 

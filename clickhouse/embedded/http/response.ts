@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createBrotliCompress, createDeflate, createGzip, createZstdCompress } from 'node:zlib';
@@ -39,7 +39,8 @@ export class Reply {
   readonly #response: ServerResponse;
   readonly #facts: ResponseFacts;
   readonly #encoding: string | null;
-  readonly #tag = randomBytes(8).toString('hex');
+  // Random bytes of their own would be a system call for each request.
+  readonly #tag = randomUUID().replaceAll('-', '').slice(16);
   #body: NodeJS.WritableStream | null = null;
   #holding = false;
   #ended = false;
