@@ -1,7 +1,9 @@
 import type pg from 'pg';
-import { pgIdent, pgLiteral, pgTable, tableKey, userError } from '#kernel';
+import { pgIdent, pgLiteral, pgTable, tableKey } from '#kernel';
 import { introspectTables, type SourceProfile } from '../catalog/index.ts';
 import { publishedTables, type TableName } from './published.ts';
+import { refused } from './right.ts';
+import { EVERY_CHANGE, tellEverything } from './whole.ts';
 
 export interface Publication {
   /** What to name in `publication_names` of START_REPLICATION. */
@@ -29,7 +31,7 @@ export const publicationsOf = (source: string): { readonly changes: string; read
  *
  * `tables` that cannot be captured are left out. A publication that already fits is not touched, so a
  * user without the right to alter it can work with one made by somebody else: also with one of whole schemas or of
- * all tables, which is then the choice of who made it.
+ * all tables, which is then the choice of who made it. One that keeps changes, rows or columns to itself does not fit.
  * Errors: SOURCE_PUBLICATION_RIGHT (user) with the statement to run.
  */
 export async function ensurePublication(
@@ -46,12 +48,8 @@ export async function ensurePublication(
   }
   const options = await publicationOptions(client, profile);
   // Everything is published by default; a server that knows no options has none to refuse.
-  await create(
-    client,
-    names.changes,
-    '',
-    profile.arrivals ? options('insert, update, delete, truncate') : '',
-  );
+  await create(client, names.changes, '', profile.arrivals ? options(EVERY_CHANGE) : '');
+  await tellEverything(client, names.changes, [...wanted.values()], profile);
   const pending = await alignTables(client, names.changes, wanted);
   const discovers =
     tables === 'all' && profile.arrivals && (await ensureArrivals(client, names.arrivals, options('insert')));
@@ -140,15 +138,4 @@ async function alter(
     for (const table of tables) waiting.push(...(await alter(client, name, verb, [table])));
     return waiting;
   }
-}
-
-function refused(error: unknown, sql: string, or: string): unknown {
-  const { code, message } = error as { code?: string; message?: string };
-  if (code !== '42501') return error;
-  return userError(
-    'SOURCE_PUBLICATION_RIGHT',
-    `The user may not change the publication: ${message}.`,
-    `Run as owner or superuser, or ${or}: ${sql};`,
-    error,
-  );
 }

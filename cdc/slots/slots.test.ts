@@ -98,8 +98,39 @@ describe('ensurePublication', () => {
       expect((await ensurePublication(other, name, both, profile)).pending).toEqual([]);
       // One that keeps changes to itself is none to rely on.
       await client.query(`ALTER PUBLICATION bac_${name} SET (publish = 'insert')`);
-      await expect(ensurePublication(other, name, both, profile)).rejects.toThrow();
+      await expect(ensurePublication(other, name, both, profile)).rejects.toMatchObject({
+        code: 'SOURCE_PUBLICATION_RIGHT',
+      });
       await client.query(`DROP PUBLICATION bac_${name}`);
+    }
+    // A list that somebody made with less than all changes, rows and columns: mended where that may be, else refused.
+    await owner.query('CREATE TABLE own.wide (id int PRIMARY KEY, x int)');
+    const three = [...both, { schema: 'own', table: 'wide' }];
+    const lists = [
+      ["own.t WITH (publish = 'insert, update, delete')", "publish = 'insert, update, delete, truncate'"],
+      ['own.parts', 'publish_via_partition_root = true'],
+      ['own.wide (id)', 'DROP TABLE ONLY "own"."wide"'],
+      ['own.wide WHERE (id > 1)', 'ADD TABLE ONLY "own"."wide"'],
+    ] as const;
+    for (const [list, statement] of lists) {
+      await owner.query(`CREATE PUBLICATION bac_part FOR TABLE ${list}`);
+      await expect(ensurePublication(other, 'part', three, profile)).rejects.toMatchObject({
+        code: 'SOURCE_PUBLICATION_RIGHT',
+        next: expect.stringContaining(statement),
+      });
+      expect((await ensurePublication(owner, 'part', three, profile)).pending).toEqual([]);
+      const { rows } = await owner.query(
+        `SELECT tablename, array_length(attnames, 1) AS columns, rowfilter, pubtruncate AND pubviaroot AS whole
+         FROM pg_publication_tables JOIN pg_publication USING (pubname) WHERE pubname = 'bac_part' ORDER BY 1`,
+      );
+      const rowfilter = null;
+      expect(rows).toEqual([
+        { tablename: 'parts', columns: 1, rowfilter, whole: true },
+        { tablename: 't', columns: 1, rowfilter, whole: true },
+        { tablename: 'wide', columns: 2, rowfilter, whole: true },
+      ]);
+      expect(await ensurePublication(other, 'part', three, profile)).toMatchObject({ pending: [] });
+      await owner.query('DROP PUBLICATION bac_part');
     }
     await owner.end();
     await other.end();
