@@ -89,6 +89,29 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+test('the first question of a hub says what it waits for; the command line shows rows and where they are from', async () => {
+  const query =
+    '{"measures":["till.takings"],"timeDimensions":[{"dimension":"till.placed","granularity":"month"}]}';
+  const first = await hub.bac('query', query);
+  expect(first).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/Takings[\s\S]*2026-01[\s\S]*5050/),
+    stderr: expect.stringMatching(/being compiled[\s\S]*1 rows from shop\.orders, complete up to 20/),
+  });
+  const again = await hub.bac('query', query);
+  expect([again.code, again.stderr]).toEqual([0, expect.stringMatching(/^1 rows .*\(cached\)\.$/m)]);
+  const json = await hub.bac('query', '--json', query);
+  expect(JSON.parse(json.stdout)).toMatchObject({ data: [{ 'till.takings': '5050' }], cached: true });
+  for (const [text, said] of [
+    ['{"measures":["till.nothing"]}', 'nothing'],
+    ['measures', 'no JSON object'],
+  ] as const) {
+    const refused = await hub.bac('query', text);
+    expect([refused.code, refused.stdout]).toEqual([1, '']);
+    expect(refused.stderr).toContain(said);
+  }
+});
+
 test('what was in the folder at the start is served, and a saved metric within seconds, on all surfaces', async () => {
   await becomes('5050');
   save(metric('{CUBE}.amount - {CUBE}.gift'));
