@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { pgIdent, pgLiteral, pgTable } from '#kernel';
+import { pgIdent, pgLiteral, pgTable, tableKey } from '#kernel';
 import type { SourceProfile } from '../catalog/index.ts';
 import type { TableName } from './published.ts';
 import { refused } from './right.ts';
@@ -44,7 +44,10 @@ export async function tellEverything(
   const [publication] = rows;
   if (!publication) return;
   const missing = missingFrom(publication.told, partitionRoot && publication.partitioned);
-  const parts = listed.filter(({ rel }) => (rel.prqual ?? rel.prattrs ?? null) !== null);
+  const asked = new Set(tables.map(tableKey));
+  const parts = listed.filter(
+    ({ rel, ...table }) => asked.has(tableKey(table)) && (rel.prqual ?? rel.prattrs ?? null) !== null,
+  );
   const alter = `ALTER PUBLICATION ${pgIdent(name)}`;
   const statements = [
     ...(missing.length > 0 ? [`${alter} SET (${missing.join(', ')})`] : []),
