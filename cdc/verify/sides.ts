@@ -14,11 +14,13 @@ import {
   sourceHash,
   sourcePart,
   sourceShown,
+  sourceSum,
   warehouseCanonical,
   warehouseHash,
   warehouseIdent,
   warehousePart,
   warehouseShown,
+  warehouseSum,
 } from './canonical.ts';
 
 /** Sum over one bucket of rows; order plays no part. Digits as text: sums exceed 2^53. */
@@ -102,7 +104,7 @@ export function sourceSide(
     const column = rangeColumn(schema);
     return column ? within(pgIdent(column.name), at) : '1 = 1';
   };
-  const bucket = (buckets: number): string => `(${sourcePart('id', 1)} % ${buckets})::int4`;
+  const bucket = (buckets: number): string => `(${sourcePart('id')} % ${buckets})::int4`;
   const collectSource = (rows: readonly RowDigest[]): Map<string, RowDigest> =>
     new Map(rows.map((row) => [row.id, row]));
   const lookup = (
@@ -115,8 +117,7 @@ export function sourceSide(
     async digests(at, buckets) {
       const { rows } = await run((client) =>
         client.query<{ bucket: number; count: string; sum: string }>(
-          `SELECT ${bucket(buckets)} AS bucket, count(*) AS count,
-             sum(${sourcePart('hash', 1)})::text || '/' || sum(${sourcePart('hash', 9)})::text AS sum
+          `SELECT ${bucket(buckets)} AS bucket, count(*) AS count, ${sourceSum('hash')} AS sum
            FROM (SELECT ${distinct}${id} AS id, ${hash} AS hash FROM ${from} WHERE ${range(at)}) r GROUP BY 1`,
         ),
       );
@@ -188,7 +189,7 @@ export function warehouseSide(schema: TableSchema, warehouse: Warehouse, signal:
     const column = rangeColumn(schema);
     return `_deleted = 0 AND ${column ? within(warehouseIdent(column.name), part) : '1 = 1'}`;
   };
-  const bucket = (buckets: number): string => `${warehousePart(ID, 1)} % ${buckets}`;
+  const bucket = (buckets: number): string => `${warehousePart(ID)} % ${buckets}`;
   const query = <Row>(sql: string): Promise<Row[]> => warehouse.query<Row>(sql, { signal });
   const list = (items: readonly string[]): string => items.map(chLiteral).join(', ');
   const lookup = (wanted: readonly Pick<RowDigest, 'id' | 'first'>[]): string => {
@@ -202,8 +203,7 @@ export function warehouseSide(schema: TableSchema, warehouse: Warehouse, signal:
   return {
     async digests(part, buckets) {
       const rows = await query<{ bucket: number | string; count: string; sum: string }>(
-        `SELECT ${bucket(buckets)} AS bucket, count() AS count,
-           concat(toString(sum(${warehousePart(HASH, 1)})), '/', toString(sum(${warehousePart(HASH, 9)}))) AS sum
+        `SELECT ${bucket(buckets)} AS bucket, count() AS count, ${warehouseSum(HASH)} AS sum
          FROM (${digest(range(part))}) GROUP BY bucket`,
       );
       return new Map(rows.map((row) => [Number(row.bucket), { count: Number(row.count), sum: row.sum }]));
