@@ -28,8 +28,8 @@ export class SourceCatalog {
   readonly #options: SourceCatalogOptions;
   #tables: ReadonlyMap<string, CatalogTable> = new Map();
   /** What the publication held before it was last brought in line. */
-  #published: ReadonlySet<string> = new Set();
-  #publication: Publication = { names: [], discovers: false, pending: [] };
+  #published: Set<string> = new Set();
+  #publication: Publication = { names: [], discovers: false, pending: [], mended: [] };
 
   constructor(options: SourceCatalogOptions) {
     this.#options = options;
@@ -45,7 +45,7 @@ export class SourceCatalog {
     return this.#publication;
   }
 
-  /** True if the table was in the publication before it was last brought in line. */
+  /** True if all of the table was published before the publication was last brought in line. */
   wasPublished(key: string): boolean {
     return this.#published.has(key);
   }
@@ -84,6 +84,7 @@ export class SourceCatalog {
       // A slot made later sees the publication as it is by then.
       const slot = late && (await slotStatus(connection, slotNameOf(source), client.profile)).exists;
       this.#publication = await ensurePublication(connection, source, chosen, client.profile);
+      for (const table of this.#publication.mended) this.#published.delete(tableKey(table));
       if (!slot) return [];
       const { listed } = await publishedTables(connection, changes);
       return listed.filter((table) => !this.#published.has(tableKey(table)));

@@ -12,6 +12,8 @@ export interface Publication {
   readonly discovers: boolean;
   /** Tables that a lock kept out this time: call again. */
   readonly pending: readonly TableName[];
+  /** Tables of which it did not tell everything so far. */
+  readonly mended: readonly TableName[];
 }
 
 /** `changes`: a list of tables, everything. `arrivals`: all tables, inserts only. */
@@ -49,11 +51,11 @@ export async function ensurePublication(
   const options = await publicationOptions(client, profile);
   // Everything is published by default; a server that knows no options has none to refuse.
   await create(client, names.changes, '', profile.arrivals ? options(EVERY_CHANGE) : '');
-  await tellEverything(client, names.changes, [...wanted.values()], profile);
+  const mended = await tellEverything(client, names.changes, [...wanted.values()], profile);
   const pending = await alignTables(client, names.changes, wanted);
   const discovers =
     tables === 'all' && profile.arrivals && (await ensureArrivals(client, names.arrivals, options('insert')));
-  return { names: discovers ? [names.changes, names.arrivals] : [names.changes], discovers, pending };
+  return { names: discovers ? [names.changes, names.arrivals] : [names.changes], discovers, pending, mended };
 }
 
 /** Removes the source's publications; nothing happens if they are not there. */

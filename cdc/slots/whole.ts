@@ -21,19 +21,23 @@ interface Listed extends TableName {
 /**
  * A publication that somebody else has made may publish some kinds of change only, some rows or columns of a table, or
  * a partitioned table's changes as those of its partitions: what it leaves out would be lost without a word. Alters it
- * so that it tells all of these tables. Errors: SOURCE_PUBLICATION_RIGHT (user) with the statements to run.
+ * so that it tells all of these tables, and gives those of which it did not so far: their changes until now are lost.
+ * Errors: SOURCE_PUBLICATION_RIGHT (user) with the statements to run.
  */
 export async function tellEverything(
   client: pg.ClientBase,
   name: string,
   tables: readonly TableName[],
   { partitionRoot }: SourceProfile,
-): Promise<void> {
-  const { rows } = await client.query<{ told: Told; partitioned: boolean }>(
-    `SELECT to_jsonb(p) AS told, EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relkind = 'p' AND (n.nspname, c.relname) IN (SELECT * FROM unnest($2::name[], $3::name[]))) AS partitioned
-     FROM pg_publication p WHERE p.pubname = $1`,
-    [name, tables.map(({ schema }) => schema), tables.map(({ table }) => table)],
+): Promise<readonly TableName[]> {
+  const { rows } = await client.query<{ told: Told }>(
+    'SELECT to_jsonb(p) AS told FROM pg_publication p WHERE p.pubname = $1',
+    [name],
+  );
+  const { rows: partitioned } = await client.query<TableName>(
+    `SELECT n.nspname AS schema, c.relname AS table FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'p' AND (n.nspname, c.relname) IN (SELECT * FROM unnest($1::name[], $2::name[]))`,
+    [tables.map(({ schema }) => schema), tables.map(({ table }) => table)],
   );
   const { rows: listed } = await client.query<Listed>(
     `SELECT n.nspname AS schema, c.relname AS table, to_jsonb(r) AS rel
@@ -42,37 +46,35 @@ export async function tellEverything(
     [name],
   );
   const [publication] = rows;
-  if (!publication) return;
-  const missing = missingFrom(publication.told, partitionRoot && publication.partitioned);
+  if (!publication) return [];
+  const { pubinsert, pubupdate, pubdelete, pubtruncate = true, pubviaroot = true } = publication.told;
+  const every = pubinsert && pubupdate && pubdelete && pubtruncate;
+  const split = partitionRoot && !pubviaroot ? partitioned : [];
+  const options = [
+    ...(every ? [] : [`publish = ${pgLiteral(EVERY_CHANGE)}`]),
+    ...(split.length === 0 ? [] : ['publish_via_partition_root = true']),
+  ];
   const asked = new Set(tables.map(tableKey));
   const parts = listed.filter(
     ({ rel, ...table }) => asked.has(tableKey(table)) && (rel.prqual ?? rel.prattrs ?? null) !== null,
   );
   const alter = `ALTER PUBLICATION ${pgIdent(name)}`;
   const statements = [
-    ...(missing.length > 0 ? [`${alter} SET (${missing.join(', ')})`] : []),
+    ...(options.length > 0 ? [`${alter} SET (${options.join(', ')})`] : []),
     ...parts.flatMap(({ schema, table }) =>
       ['DROP', 'ADD'].map((verb) => `${alter} ${verb} TABLE ONLY ${pgTable(schema, table)}`),
     ),
   ];
-  if (statements.length === 0) return;
+  if (statements.length === 0) return [];
   const sql = statements.join('; ');
   await client.query('BEGIN');
   try {
     await client.query("SET LOCAL lock_timeout = '2s'");
     await client.query(sql);
     await client.query('COMMIT');
+    return every ? [...split, ...parts] : tables;
   } catch (error) {
     await client.query('ROLLBACK');
     throw refused(error, sql, 'make it the owner of the publication and its tables');
   }
-}
-
-function missingFrom(told: Told, partitioned: boolean): string[] {
-  const { pubinsert, pubupdate, pubdelete, pubtruncate = true, pubviaroot = true } = told;
-  const every = pubinsert && pubupdate && pubdelete && pubtruncate;
-  return [
-    ...(every ? [] : [`publish = ${pgLiteral(EVERY_CHANGE)}`]),
-    ...(partitioned && !pubviaroot ? ['publish_via_partition_root = true'] : []),
-  ];
 }
