@@ -305,6 +305,34 @@ test('paused, resumed; a lost slot begins everything anew; removed', async () =>
   expect(await log.topics('shop.')).toEqual([]);
 }, 120_000);
 
+test('what was not published while somebody had narrowed the publication is read anew', async () => {
+  await using at = await world();
+  const { app, pool, log, registry } = at;
+  await app.query(`CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TABLE u (id int PRIMARY KEY, a text);
+    INSERT INTO t VALUES (1, 'old'), (2, 'old'); INSERT INTO u VALUES (1, 'old')`);
+  await at.capture().start();
+  await add(at);
+  for (const table of ['t', 'u']) await streams(at, table);
+  const narrowed = async (statement: string, changed: readonly string[]): Promise<void> => {
+    await pauseSource(pool, log, 'shop');
+    await eventually(async () => ((await stateOf(at)).state === 'paused' ? true : undefined), 20_000);
+    await app.query(`ALTER PUBLICATION bac_shop ${statement}`);
+    for (const table of changed) await app.query(`UPDATE ${table} SET a = a || '!' WHERE id = 1`);
+    await resumeSource(pool, log, 'shop');
+    for (const table of ['t', 'u']) await converges(at, app, table, ['id']);
+  };
+  const generations = async (): Promise<unknown[]> =>
+    Promise.all(
+      ['t', 'u'].map(
+        async (table) => (await registry.table({ source: 'shop', schema: 'public', table }))?.generation,
+      ),
+    );
+  await narrowed("SET (publish = 'insert')", ['t', 'u']);
+  expect(await generations()).toEqual([2, 2]);
+  await narrowed('SET TABLE t WHERE (id > 1), u', ['t', 'u']);
+  expect(await generations()).toEqual([3, 2]);
+}, 120_000);
+
 test('wrong sources are refused with what to do', async () => {
   await using at = await world();
   const { pool, log, app } = at;
